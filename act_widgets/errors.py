@@ -1,0 +1,49 @@
+"""The errors users meet: what was received, what was expected, how to fix it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ActWidgetsError(Exception):
+    """Base of every error that act_widgets raises on purpose."""
+
+
+class UnknownLayerError(ActWidgetsError, LookupError):
+    """A layer address that names no layer of the model, or more than one."""
+
+
+class InputError(ActWidgetsError, ValueError):
+    """Inputs, labels, display images or parameters that do not fit the model."""
+
+
+class TargetError(ActWidgetsError, ValueError):
+    """A class or unit that the model's output does not have."""
+
+
+class ModelError(ActWidgetsError, TypeError):
+    """An object that is no model, or a model that can't be read."""
+
+
+class LayerKindError(ActWidgetsError, ValueError):
+    """A layer that exists but has not what the question needs, such as spatial axes."""
+
+
+def nearest(name: str, known: Iterable[str], count: int = 5) -> list[str]:
+    """Return the known addresses most like `name`, best first.
+
+    An address is compared whole and by its last part, so that ``conv_1`` finds
+    ``backbone/conv1``.
+    """
+
+    def likeness(address: str) -> float:
+        parts = (address, address.rsplit("/", 1)[-1])
+        return max(difflib.SequenceMatcher(None, name.lower(), p.lower()).ratio() for p in parts)
+
+    return sorted(known, key=likeness, reverse=True)[:count]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names quoted and joined by commas, for an error message."""
+    return ", ".join(f"'{name}'" for name in names)

@@ -1,0 +1,143 @@
+"""Frozen values that every part of the package shares: what can be looked at, and what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .errors import TargetError, UnknownLayerError, listed, nearest
+
+
+@dataclass(frozen=True)
+class Tap:
+    """One tensor of the model that can be looked at.
+
+    Attributes
+    ----------
+    address : str
+        Names joined by ``/`` from the outermost model, ``#2`` for a second call,
+        ``:1`` or ``:name`` for a further output.
+    kind : str
+        Class name of the layer or operation that made the tensor, such as ``Conv2D``.
+    shape : tuple of (int or None)
+        Shape with the batch axis first; None where the size is not fixed.
+    dtype : str
+        The dtype inside the model, such as ``float32``.
+    channel_axis : int
+        Which axis holds the channels: -1, or 1 in a ``channels_first`` layer.
+    """
+
+    address: str
+    kind: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    channel_axis: int = -1
+
+    @property
+    def call(self) -> str:
+        """Address of the call that made the tensor, without the output's name."""
+        head, slash, last = self.address.rpartition("/")
+        return head + slash + last.split(":", 1)[0]
+
+    @property
+    def channels(self) -> int:
+        """Number of channels; a tensor with only a batch axis has one."""
+        if len(self.shape) < 2:
+            return 1
+        return self.shape[self.channel_axis] or 0
+
+    @property
+    def spatial(self) -> tuple[int | None, ...]:
+        """Sizes of the axes that are neither batch nor channels."""
+        axis = self.channel_axis % max(len(self.shape), 1)
+        return tuple(n for i, n in enumerate(self.shape) if i not in (0, axis))
+
+    @property
+    def is_float(self) -> bool:
+        """Whether the tensor holds real numbers, so that it can have a gradient."""
+        return "float" in self.dtype
+
+    @property
+    def size_text(self) -> str:
+        """The shape without the batch axis, as ``8 × 8 × 16``."""
+        return " × ".join("?" if n is None else str(n) for n in self.shape[1:]) or "scalar"
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the model's main output offers to explain.
+
+    Attributes
+    ----------
+    units : int
+        Size of the output's class axis.
+    probabilities : bool
+        Whether its numbers are probabilities.
+    """
+
+    units: int
+    probabilities: bool = False
+
+    @property
+    def classes(self) -> int:
+        """Number of classes: a head with one unit offers "against" and "for"."""
+        return 2 if self.units == 1 else self.units
+
+    def unit_and_sign(self, target: int) -> tuple[int, float]:
+        """Return the output unit and the sign of the score that explain class `target`."""
+        return (0, 1.0 if target else -1.0) if self.units == 1 else (target, 1.0)
+
+    def check(self, target: int) -> int:
+        """Return `target`, or raise a `TargetError` when there is no such class."""
+        if isinstance(target, bool) or not hasattr(target, "__index__"):
+            raise TargetError(
+                f"A class is given by its number. Received: target={target!r}. "
+                f"Expected: an integer from 0 to {self.classes - 1}."
+            )
+        number = target.__index__()
+        if not 0 <= number < self.classes:
+            units = f"{self.units} units" if self.units > 1 else "one unit, explained against (0) and for (1)"
+            raise TargetError(
+                f"No class {number}: the model's output has {units}. Received: target={number}. "
+                f"Expected: 0 to {self.classes - 1}."
+            )
+        return number
+
+
+def resolve(name: str, known: Sequence[str]) -> str:
+    """Return the one address in `known` that `name` stands for.
+
+    Parameters
+    ----------
+    name : str
+        A whole address, or the end of one that is unique in the model.
+    known : sequence of str
+        Every address of the model, in call order.
+
+    Raises
+    ------
+    UnknownLayerError
+        If no address or more than one fits; the message lists the nearest.
+    """
+    if not isinstance(name, str):
+        raise UnknownLayerError(
+            f"A layer is given by its address, a string. Received: {name!r} of type "
+            f"{type(name).__name__}. Expected: one of {listed(known[:5])}, ..."
+        )
+    if name in known:
+        return name
+    fits = [a for a in known if a.endswith("/" + name)]
+    first_of_dict = [a for a in known if a.startswith(name + ":") or f"/{name}:" in a]
+    fits = fits or first_of_dict[:1]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        more = f" and {len(fits) - 8} more" if len(fits) > 8 else ""
+        raise UnknownLayerError(
+            f"'{name}' names {len(fits)} layers: {listed(fits[:8])}{more}. "
+            "Give the whole address of the one you mean."
+        )
+    raise UnknownLayerError(
+        f"The model has no layer '{name}'. Nearest: {listed(nearest(name, known))}. "
+        f"All {len(known)} addresses are in Session.layers."
+    )

@@ -1,0 +1,253 @@
+"""One model on one batch: what is kept is looked up, what is missing takes one pass."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import LayerKindError
+from ..keys import Head, Tap, resolve
+from ..model_graph import Graph
+from ..sources.inputs import Inputs
+from ..sources.protocol import Reading, Source
+from .cache import ByteCache
+
+DEFAULT_BUDGET = 1 << 30
+
+# All activations of a convolutional network take roughly this many times its input. It only
+# decides how many samples share a pass; the cache counts the real bytes.
+_ACTIVATIONS_PER_INPUT = 200
+
+
+class Reader:
+    """Activations, outputs and gradients of a model for one batch.
+
+    Samples are read in blocks: as many in one pass as the budget is expected to hold, all of them
+    if possible. Every pass keeps the activations of all layers.
+
+    Parameters
+    ----------
+    source : Source
+        The model.
+    inputs : Inputs
+        The batch.
+    budget : int
+        Bytes to keep at the most.
+    """
+
+    def __init__(self, source: Source, inputs: Inputs, budget: int = DEFAULT_BUDGET) -> None:
+        self.source = source
+        self.inputs = inputs
+        self.cache = ByteCache(budget)
+        self.forward_passes = 0
+        self.backward_passes = 0
+        self.unreachable: dict[str, str] = {}
+        self._lock = threading.RLock()
+        self._graph: Graph | None = None
+        self._taps: dict[str, Tap] = {}
+        self._outputs: dict[int, Any] = {}
+        self._main_outputs: dict[int, np.ndarray] = {}
+        self._block = int(np.clip(budget // (inputs.sample_bytes * _ACTIVATIONS_PER_INPUT), 1, inputs.size))
+
+    @property
+    def taps(self) -> dict[str, Tap]:
+        """Every tensor that can be read, in call order. Runs the first pass if none was run."""
+        if not self._taps:
+            self._pass(0)
+        return self._taps
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The addresses of all taps, in call order."""
+        return tuple(self.taps)
+
+    def tap(self, name: str) -> Tap:
+        """Return the tap that `name` stands for, or raise an `UnknownLayerError`."""
+        return self.taps[resolve(name, self.layers)]
+
+    def activation(self, layer: str) -> np.ndarray:
+        """Return a layer's activations for the whole batch, ``(batch, ...)``, read-only."""
+        return next(iter(self.activations([layer]).values()))
+
+    def activations(self, layers: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """Return the activations of several layers, or of all, in call order."""
+        wanted = {self.tap(name).address for name in layers} if layers is not None else set(self.taps)
+        addresses = [address for address in self.taps if address in wanted]
+        blocks = [self._block_values(addresses, block) for block in range(self._blocks)]
+        return {a: _joined([values[a] for values in blocks]) for a in addresses}
+
+    def sample_activation(self, layer: str, sample: int) -> np.ndarray:
+        """Return a layer's activation for one sample, without the batch axis, read-only."""
+        block, row = divmod(sample, self._block)
+        address = self.tap(layer).address
+        return self._block_values([address], block)[address][row]
+
+    def is_ready(self, layer: str, sample: int) -> bool:
+        """Whether a layer's activation for a sample can be looked up."""
+        return ("activation", layer, sample // self._block) in self.cache
+
+    def outputs(self) -> Any:
+        """Return what the model returns for the whole batch, in its own structure."""
+        parts = [self._block_outputs(block) for block in range(self._blocks)]
+        return _joined(parts)
+
+    def output(self) -> np.ndarray:
+        """Return the output that classes are read from, for the whole batch, ``(batch, ..., units)``."""
+        self.outputs()
+        main = _joined([self._main_outputs[block] for block in range(self._blocks)])
+        return main if main.ndim > 1 else main[:, None]
+
+    @property
+    def head(self) -> Head:
+        """What the main output offers to explain."""
+        output = self.output()
+        return Head(output.shape[-1], _are_probabilities(output))
+
+    def scores(self) -> str:
+        """Return which scores gradients explain: ``"logits"`` or ``"probabilities"``."""
+        activation = self.source.activation(self.inputs.rows(0, 1), self._known(0))
+        return "probabilities" if activation is None and self.head.probabilities else "logits"
+
+    def graph(self) -> Graph:
+        """Return the model's calls and edges, read once."""
+        with self._lock:
+            if self._graph is None:
+                self._graph = self.source.graph(self.inputs)
+            return self._graph
+
+    @property
+    def has_graph(self) -> bool:
+        """Whether the graph was read already."""
+        return self._graph is not None
+
+    def gradient(self, layer: str, targets: Sequence[int]) -> np.ndarray | None:
+        """Return the gradient of each sample's target score with respect to a layer.
+
+        Parameters
+        ----------
+        layer : str
+            Address of the layer.
+        targets : sequence of int
+            A class for each sample.
+
+        Returns
+        -------
+        ndarray or None
+            ``(batch, ...)`` as the layer's activations, float32; None if the score does not
+            depend on the layer.
+        """
+        address = self._float_tap(layer).address
+        parts = [self._gradients(i, t, [address]).get(address) for i, t in enumerate(targets)]
+        found = [part for part in parts if part is not None]
+        return np.concatenate(found) if len(found) == len(parts) else None
+
+    def sample_gradient(self, layer: str, sample: int, target: int) -> np.ndarray | None:
+        """Return the gradient for one sample, without the batch axis.
+
+        One backward pass keeps the gradients for all layers, so that the next layer is looked up.
+        """
+        address = self._float_tap(layer).address
+        wanted = [tap.address for tap in self.taps.values() if tap.is_float]
+        gradient = self._gradients(sample, target, wanted, needed=address).get(address)
+        return None if gradient is None else gradient[0]
+
+    def has_gradient(self, layer: str, sample: int, target: int) -> bool:
+        """Whether the gradient for one sample can be looked up."""
+        return ("gradient", layer, sample, target) in self.cache
+
+    @property
+    def _blocks(self) -> int:
+        return -(-self.inputs.size // self._block)
+
+    def _float_tap(self, layer: str) -> Tap:
+        tap = self.tap(layer)
+        if not tap.is_float:
+            raise LayerKindError(
+                f"Layer '{tap.address}' holds {tap.dtype}, which has no gradient. "
+                "Expected: a layer of floating-point numbers."
+            )
+        return tap
+
+    def _rows(self, block: int) -> tuple[int, int]:
+        start = block * self._block
+        return start, min(start + self._block, self.inputs.size)
+
+    def _block_values(self, addresses: Sequence[str], block: int) -> dict[str, np.ndarray]:
+        """Return activations of a block: looked up, or from one pass if any is missing."""
+        with self._lock:
+            kept = {a: self.cache.get(("activation", a, block)) for a in addresses}
+            found = {a: value for a, value in kept.items() if value is not None}
+            if len(found) == len(addresses):
+                return found
+            values = self._pass(block).values
+            return {a: values[a] for a in addresses}
+
+    def _block_outputs(self, block: int) -> Any:
+        with self._lock:
+            if block not in self._outputs:
+                self._pass(block)
+            return self._outputs[block]
+
+    def _pass(self, block: int) -> Reading:
+        """Run the model once on a block of samples and keep everything."""
+        with self._lock:
+            reading = self.source.forward(self.inputs.rows(*self._rows(block)))
+            self.forward_passes += 1
+            self._taps = self._taps or reading.taps
+            self.unreachable = reading.unreachable
+            self._outputs[block] = reading.outputs
+            self._main_outputs[block] = reading.main_output
+            for address, value in reading.values.items():
+                self.cache.put(("activation", address, block), value)
+            return reading
+
+    def _gradients(
+        self, sample: int, target: int, wanted: list[str], needed: str | None = None
+    ) -> dict[str, np.ndarray | None]:
+        """Return the kept gradients of one sample; one backward pass if the needed one is missing."""
+        needed = wanted[0] if needed is None else needed
+        kept = self.cache.get(("gradient", needed, sample, target))
+        if kept is not None:
+            return {needed: kept if kept.size else None}
+        with self._lock:
+            unit, sign = self.head.unit_and_sign(self.head.check(target))
+            mask = np.zeros((1, self.head.units), np.float32)
+            mask[0, unit] = sign
+            one = self.inputs.rows(sample, sample + 1)
+            known = self._known(sample)
+            made = self.source.gradients(one, wanted, mask, known)
+            self.backward_passes += 1
+            for address in wanted:
+                # An empty array stands for "the score does not depend on it": that is kept too.
+                self.cache.put(("gradient", address, sample, target), made.get(address, np.empty(0)))
+            return dict(made)
+
+    def _known(self, sample: int) -> dict[str, np.ndarray]:
+        """Return what is kept of a sample's activations, with a batch axis of one."""
+        block, row = divmod(sample, self._block)
+        found = ((a, self.cache.peek(("activation", a, block))) for a in self.taps)
+        return {a: value[row : row + 1] for a, value in found if value is not None}
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Join what blocks gave, in whatever structure the model returns."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if isinstance(first, dict):
+        return {key: _joined([part[key] for part in parts]) for key in first}
+    if isinstance(first, list | tuple):
+        return type(first)(_joined([part[i] for part in parts]) for i in range(len(first)))
+    whole = np.concatenate(parts)
+    whole.flags.writeable = False
+    return whole
+
+
+def _are_probabilities(output: np.ndarray) -> bool:
+    """Whether numbers are probabilities: from 0 to 1, and of sum 1 where there are several."""
+    if output.dtype.kind != "f" or not np.all((output >= 0) & (output <= 1)):
+        return False
+    return output.shape[-1] == 1 or bool(np.allclose(output.sum(-1), 1, atol=1e-2))

@@ -1,0 +1,274 @@
+"""A drawing of the model graph as an SVG text, and as the values that a browser draws from."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Sequence
+from math import hypot
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from ..model_graph import Graph, Node
+from .graph_layout import Box, Drawing, Frame, Point, groups, lay_out
+from .layer_families import FAMILIES, GROUP, OTHER, Family, family
+
+FONT_SIZE = 12
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+_CORNER = 8.0
+_ARROW = 6.0
+_PADDING = 6
+_LEGEND_ROW = 22
+_LINE_COLOUR = "#8c8c8c"
+_NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/\\ "), frozenset("mwMWGOQ@%&—")
+
+
+def describe(drawing: Drawing) -> dict[str, Any]:
+    """Return `drawing` as plain values, ready for JSON, with texts cut to their boxes.
+
+    Returns
+    -------
+    dict
+        ``name``, ``width``, ``height``;
+        ``nodes``: dicts with ``address role x y width height fill ink lines title label``;
+        ``frames``: dicts with ``address x y width height depth text text_width title label``;
+        ``edges``: dicts with ``source target path arrow`` (SVG path data);
+        ``legend``: dicts with ``text fill`` for the families that occur.
+    """
+    return {
+        "name": printable(drawing.name),
+        "width": round(drawing.width, 1),
+        "height": round(drawing.height, 1),
+        "nodes": [_node(box) for box in drawing.boxes],
+        "frames": [_frame(frame) for frame in drawing.frames],
+        "edges": [
+            {"source": e.source, "target": e.target, "path": path(e.points), "arrow": _arrow(e.points)}
+            for e in drawing.lines
+        ],
+        "legend": [{"text": f.name, "fill": f.fill} for f in _families(drawing.boxes)],
+    }
+
+
+def to_svg(drawing: Drawing) -> str:
+    """Return `drawing` as a whole SVG file with a legend, on white, that needs no other file."""
+    picture = describe(drawing)
+    legend, legend_height = _legend(picture["legend"], picture["width"])
+    width, height = picture["width"], picture["height"] + legend_height
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
+        f'viewBox="0 0 {width:g} {height:g}" font-family="{_FONT}" font-size="{FONT_SIZE}">'
+    )
+    parts = [head, f"<title>{escape(picture['name'])}</title>"]
+    parts.append('<rect width="100%" height="100%" fill="#ffffff"/>')
+    parts += [_frame_svg(frame) for frame in picture["frames"]]
+    parts += [_edge_svg(edge) for edge in picture["edges"]]
+    parts += [_frame_label_svg(frame) for frame in picture["frames"]]
+    parts += [_node_svg(node) for node in picture["nodes"]]
+    parts.append(f'<g transform="translate(0 {picture["height"]:g})">{legend}</g>')
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def graph_to_svg(graph: Graph, opened: Collection[str] | None = None, fold: bool = True) -> str:
+    """Lay out `graph` and return it as an SVG file; `Graph.to_svg` says what the rest means."""
+    return to_svg(lay_out(graph, groups(graph) if opened is None else opened, fold))
+
+
+def printable(text: str) -> str:
+    """Return `text` with what XML forbids (control characters, half surrogates) replaced by U+FFFD."""
+    return "".join("\ufffd" if _forbidden(c) else c for c in text)
+
+
+def shorten(text: str, width: float, bold: bool = False) -> str:
+    """Return `text` with its middle replaced by ``…`` if it is wider than `width` pixels.
+
+    Layers of one model differ at the end of their names more often than in the middle.
+    """
+    text = printable(text)
+    if _text_width(text, bold) <= width:
+        return text
+    text = text[:200] + text[-200:] if len(text) > 400 else text
+    head, tail = text[: (len(text) + 1) // 2], text[(len(text) + 1) // 2 :]
+    while head and _text_width(head + "…" + tail, bold) > width:
+        head, tail = (head[:-1], tail) if len(head) > len(tail) else (head, tail[1:])
+    return head + "…" + tail
+
+
+def path(points: Sequence[Point]) -> str:
+    """Return SVG path data of a polyline with rounded corners."""
+    data = [f"M{_xy(points[0])}"]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        data.append(f"L{_xy(_towards(corner, before))}Q{_xy(corner)} {_xy(_towards(corner, after))}")
+    return "".join([*data, f"L{_xy(points[-1])}"])
+
+
+def _forbidden(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs") or character in "\ufffe\uffff"
+
+
+def _text_width(text: str, bold: bool) -> float:
+    """Estimate the width in pixels at the drawing's font size, rather too wide than too narrow."""
+    return sum(map(_character_width, text)) * (1.08 if bold else 1.0)
+
+
+def _character_width(character: str) -> float:
+    if character in _NARROW:
+        return 4.4
+    if unicodedata.east_asian_width(character) in "WF":
+        return 13.0
+    if unicodedata.combining(character):
+        return 0.0
+    return 11.0 if character in _WIDE else 8.4 if character.isupper() else 7.3
+
+
+def _towards(corner: Point, other: Point) -> Point:
+    """Return the point where the rounding of `corner` ends on the way to `other`."""
+    dx, dy = other[0] - corner[0], other[1] - corner[1]
+    length = hypot(dx, dy) or 1.0
+    share = min(_CORNER, length / 2) / length
+    return corner[0] + dx * share, corner[1] + dy * share
+
+
+def _xy(point: Point) -> str:
+    return f"{point[0]:.1f} {point[1]:.1f}"
+
+
+def _arrow(points: Sequence[Point]) -> str:
+    (x0, y0), (x, y) = points[-2], points[-1]
+    length = hypot(x - x0, y - y0) or 1.0
+    dx, dy = (x - x0) / length * _ARROW, (y - y0) / length * _ARROW
+    left, right = (x - dx - dy / 2, y - dy + dx / 2), (x - dx + dy / 2, y - dy - dx / 2)
+    return f"M{_xy((x, y))}L{_xy(left)}L{_xy(right)}Z"
+
+
+def _family_of(box: Box) -> Family:
+    return GROUP if box.role in ("group", "output") else family(box.node.kind)
+
+
+def _families(boxes: Sequence[Box]) -> list[Family]:
+    present = {_family_of(box).name for box in boxes}
+    return [f for f in (*FAMILIES, OTHER, GROUP) if f.name in present]
+
+
+def _node(box: Box) -> dict[str, Any]:
+    colours = _family_of(box)
+    return {
+        "address": box.node.address,
+        "role": box.role,
+        "x": round(box.x, 1),
+        "y": round(box.y, 1),
+        "width": box.width,
+        "height": box.height,
+        "fill": colours.fill,
+        "ink": colours.ink,
+        "lines": _lines(box),
+        "title": _title(box.node, box.hidden),
+        "label": _label(box.node, box.hidden),
+    }
+
+
+def _lines(box: Box) -> list[str]:
+    room = box.width - 2 * _PADDING
+    if box.role == "row":
+        return [shorten(box.node.kind, room)]
+    if box.role == "output":
+        return [shorten(f"output of {box.node.name}", room)]
+    kind = f"{box.hidden} layers" if box.role == "group" else box.node.kind
+    return [shorten(kind, room, bold=True), shorten(box.node.name, room)]
+
+
+def _facts(node: Node, hidden: int) -> list[str]:
+    sizes = " × ".join("?" if n is None else str(n) for n in node.shape)
+    facts = [node.kind]
+    facts += [f"{hidden} layers inside"] if hidden else []
+    facts += [sizes] if sizes else []
+    facts += [f"{node.parameters:,} parameters"] if node.parameters else []
+    return [printable(fact) for fact in facts]
+
+
+def _title(node: Node, hidden: int = 0) -> str:
+    return "\n".join([printable(node.address), *_facts(node, hidden)])
+
+
+def _label(node: Node, hidden: int = 0) -> str:
+    return ", ".join([printable(node.address), *_facts(node, hidden)])
+
+
+def _frame(frame: Frame) -> dict[str, Any]:
+    text = shorten(frame.node.name, frame.width - 48, bold=True)
+    return {
+        "address": frame.node.address,
+        "x": round(frame.x, 1),
+        "y": round(frame.y, 1),
+        "width": round(frame.width, 1),
+        "height": round(frame.height, 1),
+        "depth": frame.depth,
+        "text": text,
+        "text_width": round(_text_width(text, bold=True), 1),
+        "title": _title(frame.node),
+        "label": _label(frame.node),
+    }
+
+
+def _rect(item: dict[str, Any], extra: str) -> str:
+    return (
+        f'<rect x="{item["x"]:g}" y="{item["y"]:g}" width="{item["width"]:g}" '
+        f'height="{item["height"]:g}" {extra}/>'
+    )
+
+
+def _frame_svg(frame: dict[str, Any]) -> str:
+    border = _rect(frame, 'rx="6" fill="#7f8fa6" fill-opacity="0.1" stroke="#9a9a9a"')
+    return f"<g><title>{escape(frame['title'])}</title>{border}</g>"
+
+
+def _frame_label_svg(frame: dict[str, Any]) -> str:
+    """Return the frame's name on a white ground, to be laid over the line that comes in there."""
+    ground = _rect(
+        {**frame, "width": frame["text_width"] + 12, "height": 20}, 'rx="6" fill="#ffffff" stroke="#9a9a9a"'
+    )
+    return ground + _text(frame["x"] + 6, frame["y"] + 14, frame["text"], 'font-weight="bold" fill="#333333"')
+
+
+def _edge_svg(edge: dict[str, str]) -> str:
+    return (
+        f'<path d="{edge["path"]}" fill="none" stroke="{_LINE_COLOUR}" stroke-width="1.5"/>'
+        f'<path d="{edge["arrow"]}" fill="{_LINE_COLOUR}"/>'
+    )
+
+
+def _node_svg(node: dict[str, Any]) -> str:
+    box = _rect(node, f'rx="{2 if node["role"] == "row" else 4}" fill="{node["fill"]}" stroke="#ffffff"')
+    if node["role"] == "group":
+        behind = {**node, "x": node["x"] + 3, "y": node["y"] + 3}
+        box = _rect(behind, f'rx="4" fill="{node["fill"]}" stroke="#a8a08c"') + _rect(
+            node, f'rx="4" fill="{node["fill"]}" stroke="#a8a08c"'
+        )
+    texts = "".join(_node_text(node, i, line) for i, line in enumerate(node["lines"]))
+    data = quoteattr(printable(node["address"]))
+    return f"<g data-address={data}><title>{escape(node['title'])}</title>{box}{texts}</g>"
+
+
+def _node_text(node: dict[str, Any], index: int, line: str) -> str:
+    single = len(node["lines"]) == 1
+    y = node["y"] + (node["height"] / 2 + 4 if single else 17 + 15 * index)
+    weight = "" if single or index else ' font-weight="bold"'
+    style = f'text-anchor="middle" fill="{node["ink"]}"{weight}'
+    return _text(node["x"] + node["width"] / 2, y, line, style)
+
+
+def _text(x: float, y: float, text: str, style: str) -> str:
+    return f'<text x="{x:g}" y="{y:g}" {style}>{escape(text)}</text>'
+
+
+def _legend(entries: list[dict[str, str]], width: float) -> tuple[str, float]:
+    """Return the legend's SVG, broken into rows of at most `width`, and its height."""
+    x, y, parts = 12.0, 0.0, []
+    for entry in entries:
+        needed = 22 + _text_width(entry["text"], False) + 8
+        if x + needed > width and x > 12:
+            x, y = 12.0, y + _LEGEND_ROW
+        parts.append(
+            f'<rect x="{x:g}" y="{y:g}" width="14" height="14" rx="3" fill="{entry["fill"]}"/>'
+            + _text(x + 20, y + 11, entry["text"], 'fill="#333333"')
+        )
+        x += needed
+    return "".join(parts), y + _LEGEND_ROW if entries else 0.0

@@ -1,0 +1,96 @@
+"""What is being looked at: one small observed state that controls write and views read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from traitlets import HasTraits, Int, Unicode, observe, validate
+
+from .errors import InputError, listed, nearest
+
+
+class Legal(Protocol):
+    """What a selection may hold for one model and batch."""
+
+    methods: Sequence[str]
+
+    @property
+    def samples(self) -> int:
+        """Number of samples in the batch."""
+
+    def resolve(self, layer: str) -> str:
+        """Return the whole address of a layer, or raise."""
+
+    def channels(self, layer: str) -> int:
+        """Return a layer's number of channels."""
+
+    def check_target(self, target: int) -> int:
+        """Return a class, or raise."""
+
+
+class Selection(HasTraits):
+    """The layer, channel, sample, class and method on the screen.
+
+    Setting one redraws every view of the session. A value that the model does not have raises an
+    error and changes nothing.
+
+    Parameters
+    ----------
+    legal : Legal
+        Knows which values exist.
+    layer : str
+        Address of the first layer to show.
+    """
+
+    layer = Unicode(help="Address of the layer. Its unique last part will do. Views show its maps.")
+    channel = Int(0, help="Index of the channel within the layer. Back to 0 if a new layer has fewer.")
+    sample = Int(0, help="Index of the sample within the batch.")
+    target = Int(None, allow_none=True, help="Class to explain; None for the one predicted first.")
+    method = Unicode("grad_cam", help="Name of the attribution method.")
+
+    def __init__(self, legal: Legal, layer: str, **values: Any) -> None:
+        self._legal = legal
+        super().__init__(layer=layer, **values)
+
+    @validate("layer")
+    def _valid_layer(self, proposal: dict) -> str:
+        return self._legal.resolve(proposal["value"])
+
+    @validate("channel")
+    def _valid_channel(self, proposal: dict) -> int:
+        return _in_range("channel", proposal["value"], self._legal.channels(self.layer), f"'{self.layer}'")
+
+    @validate("sample")
+    def _valid_sample(self, proposal: dict) -> int:
+        return _in_range("sample", proposal["value"], self._legal.samples, "The batch")
+
+    @validate("target")
+    def _valid_target(self, proposal: dict) -> int | None:
+        value = proposal["value"]
+        return None if value is None else self._legal.check_target(value)
+
+    @validate("method")
+    def _valid_method(self, proposal: dict) -> str:
+        name = proposal["value"]
+        if name not in self._legal.methods:
+            raise InputError(
+                f"No attribution method '{name}'. Nearest: {listed(nearest(name, self._legal.methods, 3))}."
+            )
+        return name
+
+    # Declared on the class, so that it runs before the views' own observers: none of them sees
+    # the new layer with a channel that it does not have.
+    @observe("layer")
+    def _repair_channel(self, change: dict) -> None:
+        if self.channel >= self._legal.channels(self.layer):
+            self.channel = 0
+
+
+def _in_range(what: str, value: int, count: int, owner: str) -> int:
+    if not 0 <= value < count:
+        raise InputError(
+            f"No {what} {value}. {owner} has {count} {what}{'s' if count != 1 else ''}. "
+            f"Received: {what}={value}. Expected: 0 to {count - 1}."
+        )
+    return value

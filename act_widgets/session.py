@@ -1,0 +1,271 @@
+"""A model, a batch, what is kept of them, and what is being looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from traitlets import HasTraits, Int
+
+from .attribution import METHODS, Attribution, attribute_batch, attribute_sample, default_layer
+from .attribution.method import top_classes, unit_scores
+from .errors import InputError, listed, nearest
+from .keys import Head, Tap
+from .model_graph import Graph
+from .reading.reader import DEFAULT_BUDGET, Reader
+from .rendering.photos import Photos
+from .selection import Selection
+from .sources import Source, open_source
+
+
+class Session(HasTraits):
+    """One model on one batch of inputs, read once and looked at in any number of views.
+
+    Parameters
+    ----------
+    model : keras.Layer, str or path
+        A Keras model of any kind, or the path of a ``.keras`` or ``.h5`` file. It is left as it
+        was. A model that was never called is built.
+    inputs : ndarray, tensor, or list, tuple or dict of them
+        What the model's call takes, with the batch axis. They are copied.
+    labels : sequence of str, optional
+        Class names, one for each unit of the main output.
+    display : sequence of ndarray, optional
+        Pictures to show in place of the inputs: uint8, or float in [0, 1], of any size.
+    cache_bytes : int, optional
+        Bytes of activations and gradients to keep at the most; 1 GiB if left out.
+
+    Attributes
+    ----------
+    selection : Selection
+        What is being looked at. Setting one of its traits redraws every view.
+    version : int
+        Goes up when the inputs are exchanged or everything is read anew.
+
+    Raises
+    ------
+    ModelError
+        If `model` is no model that can be read.
+    InputError
+        If inputs, labels or display do not fit the model or one another.
+    """
+
+    version = Int(0, help="Goes up when inputs were exchanged or refreshed: views draw anew.")
+
+    def __init__(
+        self,
+        model: Any,
+        inputs: Any = None,
+        *,
+        labels: Sequence[str] | None = None,
+        display: Any = None,
+        cache_bytes: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.source: Source = open_source(model)
+        self._budget = _checked_budget(cache_bytes)
+        self.reader = self._read(inputs)
+        self.labels = _checked_labels(labels, self.reader.head)
+        self._display = display
+        self.photos = self._photos()
+        layers = self.reader.layers
+        first = default_layer(self.reader.taps) or (layers[-1] if layers else "")
+        self.selection = Selection(_Legal(self), layer=first)
+
+    @property
+    def model_name(self) -> str:
+        """The model's name."""
+        return self.source.name
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Addresses of everything that can be looked at, in call order."""
+        return self.reader.layers
+
+    @property
+    def unreachable(self) -> dict[str, str]:
+        """Addresses that can't be read, each with the reason."""
+        return dict(self.reader.unreachable)
+
+    @property
+    def graph(self) -> Graph:
+        """The model's calls and the tensors between them. Traces the model the first time."""
+        return self.reader.graph()
+
+    @property
+    def inputs(self) -> Any:
+        """The batch, in the structure the model's call takes. Can be set."""
+        return self.reader.inputs.pack(self.reader.inputs.arrays)
+
+    @inputs.setter
+    def inputs(self, given: Any) -> None:
+        self.reader = self._read(given)
+        self._display = None
+        self.photos = self._photos()
+        if self.selection.sample >= self.reader.inputs.size:
+            self.selection.sample = 0
+        self.version += 1
+
+    @property
+    def batch_size(self) -> int:
+        """Number of samples."""
+        return self.reader.inputs.size
+
+    @property
+    def head(self) -> Head:
+        """What the model's main output offers to explain."""
+        return self.reader.head
+
+    def tap(self, layer: str) -> Tap:
+        """Return what is known of a layer's tensor: its whole address, kind, shape and dtype."""
+        return self.reader.tap(layer)
+
+    def activation(self, layer: str) -> np.ndarray:
+        """Return a layer's activations for the whole batch, ``(batch, ...)``, read-only.
+
+        Raises
+        ------
+        UnknownLayerError
+            If `layer` names no layer of the model, or more than one.
+        """
+        return self.reader.activation(layer)
+
+    def outputs(self) -> Any:
+        """Return what the model returns for the batch: an array, or the model's structure of them."""
+        return self.reader.outputs()
+
+    def predictions(self, sample: int) -> np.ndarray:
+        """Return the main output for one sample, positions averaged, ``(units,)``."""
+        return unit_scores(self.reader)[sample]
+
+    def top_class(self, sample: int) -> int:
+        """Return the class that the model gives a sample first."""
+        return int(top_classes(self.reader)[sample])
+
+    def class_name(self, target: int) -> str:
+        """Return a class's label, or its number in words."""
+        if self.head.units > 1:
+            return self.labels[target] if self.labels else f"class {target}"
+        if self.labels and len(self.labels) == 2:
+            return self.labels[target]
+        subject = f" {self.labels[0]}" if self.labels else ""
+        return f"{'for' if target else 'against'}{subject}"
+
+    def attribution(
+        self,
+        method: str = "grad_cam",
+        *,
+        layer: str | None = None,
+        target: int | None = None,
+        sample: int | None = None,
+    ) -> Attribution:
+        """Return maps of where a class's score comes from.
+
+        Parameters
+        ----------
+        method : str
+            Name of the method.
+        layer : str, optional
+            A layer with spatial axes; the last one if left out.
+        target : int, optional
+            The class to explain; each sample's first class if left out.
+        sample : int, optional
+            Explain this sample alone. Its gradients are kept for all layers.
+
+        Raises
+        ------
+        InputError, TargetError, UnknownLayerError, LayerKindError
+            If the method, class or layer does not exist, or the layer has no spatial axes.
+        """
+        chosen = METHODS[_checked_method(method)]
+        if sample is None:
+            return attribute_batch(self.reader, chosen, layer, target)
+        return attribute_sample(self.reader, chosen, layer, target, sample)
+
+    def refresh(self) -> None:
+        """Forget what was read and draw every view anew, after the model's weights changed."""
+        self.reader = Reader(self.source, self.reader.inputs, self._budget)
+        self.version += 1
+
+    def stats(self) -> dict[str, int]:
+        """Return counts of the work done for this batch: passes of the model, and the cache's."""
+        cache = self.reader.cache
+        return {
+            "forward_passes": self.reader.forward_passes,
+            "backward_passes": self.reader.backward_passes,
+            "cache_bytes": cache.bytes,
+            "hits": cache.hits,
+            "misses": cache.misses,
+            "evictions": cache.evictions,
+        }
+
+    def _read(self, given: Any) -> Reader:
+        """Return a reader that has run its first pass, so that bad inputs show here."""
+        reader = Reader(self.source, self.source.read_inputs(given), self._budget)
+        reader.output()
+        return reader
+
+    def _photos(self) -> Photos:
+        given = self.reader.inputs.arrays[0] if self._display is None else self._display
+        return Photos(given, stated=self._display is not None, count=self.reader.inputs.size)
+
+
+class _Legal:
+    """What a session's selection may hold."""
+
+    methods: Sequence[str] = tuple(METHODS)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def samples(self) -> int:
+        return self._session.batch_size
+
+    def resolve(self, layer: str) -> str:
+        return self._session.tap(layer).address
+
+    def channels(self, layer: str) -> int:
+        return channel_count(self._session, layer)
+
+    def check_target(self, target: int) -> int:
+        return self._session.head.check(target)
+
+
+def channel_count(session: Session, layer: str) -> int:
+    """Return a layer's number of channels, as it was computed for this batch."""
+    tap = session.tap(layer)
+    return tap.channels or session.reader.sample_activation(layer, 0).shape[tap.channel_axis]
+
+
+def _checked_method(name: str) -> str:
+    if name not in METHODS:
+        raise InputError(
+            f"No attribution method '{name}'. Expected: {listed(nearest(name, METHODS, len(METHODS)))}."
+        )
+    return name
+
+
+def _checked_budget(cache_bytes: int | None) -> int:
+    budget = DEFAULT_BUDGET if cache_bytes is None else cache_bytes
+    if isinstance(budget, int) and budget > 0:
+        return budget
+    raise InputError(
+        f"The budget of the cache is a number of bytes. Received: cache_bytes={cache_bytes!r}. "
+        "Expected: a positive integer, such as 2**30."
+    )
+
+
+def _checked_labels(labels: Sequence[str] | None, head: Head) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    names = tuple(str(name) for name in labels)
+    allowed = (1, 2) if head.units == 1 else (head.units,)
+    if isinstance(labels, str) or len(names) not in allowed:
+        raise InputError(
+            f"Labels must name the units of the model's output. Received: {len(names)} labels"
+            f"{' (a single string)' if isinstance(labels, str) else ''}. "
+            f"Expected: {' or '.join(map(str, allowed))}."
+        )
+    return names

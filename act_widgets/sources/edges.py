@@ -1,0 +1,67 @@
+"""Read the edges between calls off a traced graph, so that they are what really happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..model_graph import Edge, Graph, Node
+from .trace import Trace
+
+# What a tensor's shape decides is no flow of its values.
+_SHAPE_ONLY = {"Shape", "ShapeN", "Size", "Rank"}
+
+
+def read_graph(trace: Trace, name: str) -> Graph:
+    """Return the calls of `trace` as nodes, with an edge for each tensor from one into another."""
+    calls = {tap.address: tap.call for tap in trace.taps.values()}
+    owners: dict[str, str] = {t.op.name: calls[a] for a, t in trace.tensors.items()}
+    nodes = _input_nodes(trace, owners) + _call_nodes(trace)
+    known = {node.address for node in nodes}
+    edges = dict.fromkeys(edge for edge in _edges(trace.graph, owners) if edge.source in known)
+    return Graph(name, tuple(nodes), tuple(edges))
+
+
+def _input_nodes(trace: Trace, owners: dict[str, str]) -> list[Node]:
+    nodes = []
+    for index, placeholder in enumerate(trace.inputs):
+        unnamed = "input" if len(trace.inputs) == 1 else f"input:{index}"
+        address = owners.setdefault(placeholder.op.name, unnamed)
+        tap = address if address in trace.taps else ""
+        nodes.append(Node(address, "Input", tuple(placeholder.shape), tap=tap))
+    return nodes
+
+
+def _call_nodes(trace: Trace) -> list[Node]:
+    first: dict[str, Any] = {}
+    for tap in trace.taps.values():
+        first.setdefault(tap.call, tap)
+    made = {call.address for call in trace.calls}
+    return [
+        Node(
+            call.address,
+            call.kind,
+            first[call.address].shape,
+            call.parameters,
+            call.parent if call.parent in made else "",
+            first[call.address].address,
+        )
+        for call in trace.calls
+        if call.address in first
+    ]
+
+
+def _edges(graph: Any, owners: dict[str, str]) -> list[Edge]:
+    """Carry each call's address along the operations, up to the next call."""
+    reach: dict[str, frozenset[str]] = {}
+    edges: list[Edge] = []
+    for op in graph.get_operations():
+        if op.type in _SHAPE_ONLY:
+            continue
+        arriving = frozenset().union(*(reach.get(t.op.name, frozenset()) for t in op.inputs))
+        owner = owners.get(op.name)
+        if owner is None:
+            reach[op.name] = arriving
+            continue
+        reach[op.name] = frozenset((owner,))
+        edges.extend(Edge(source, owner) for source in sorted(arriving - {owner}))
+    return edges

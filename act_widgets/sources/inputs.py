@@ -1,0 +1,210 @@
+"""A batch as the model's call takes it, checked against what the model expects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A batch of inputs: flat arrays, and the structure they are packed in.
+
+    Attributes
+    ----------
+    arrays : tuple of ndarray
+        Each ``(batch, ...)``, in the order of ``keras.tree.flatten``.
+    structure : list, tuple, dict or None
+        A nest with None for each array, or None for a single array.
+    """
+
+    arrays: tuple[np.ndarray, ...]
+    structure: Any = None
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return len(self.arrays[0])
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of one sample."""
+        return sum(a.nbytes for a in self.arrays) // self.size
+
+    @property
+    def signature(self) -> tuple:
+        """Dtype and shape without the batch axis of each array: what a trace is kept for."""
+        return tuple((a.dtype.str, a.shape[1:]) for a in self.arrays) + (repr(self.structure),)
+
+    def rows(self, start: int, stop: int) -> Inputs:
+        """Return the samples from `start` up to `stop`."""
+        return Inputs(tuple(a[start:stop] for a in self.arrays), self.structure)
+
+    def pack(self, leaves: Sequence[Any]) -> Any:
+        """Return `leaves` in the structure that the model's call takes."""
+        return keras.tree.pack_sequence_as(self.structure, list(leaves))
+
+
+def read_inputs(given: Any, model: Any) -> Inputs:
+    """Return `given` as arrays that the model's call accepts.
+
+    Raises
+    ------
+    InputError
+        If nothing is given, the batch is empty, or a shape or dtype does not fit.
+    """
+    expected = expected_inputs(model)
+    if given is None:
+        raise InputError(
+            "The model can only be read with inputs to run it on. Received: no inputs. "
+            f"Expected: {_expected_text(expected)}, for example "
+            "act_widgets.explore(model, images)."
+        )
+    leaves = keras.tree.flatten(given)
+    _check_count(leaves, expected)
+    specs = expected or [None] * len(leaves)
+    arrays = tuple(_as_array(leaf, spec) for leaf, spec in zip(leaves, specs, strict=True))
+    _check_batch(arrays)
+    for array, spec in zip(arrays, specs, strict=True):
+        if spec is not None:
+            _check_shape(array, spec)
+    return Inputs(arrays, keras.tree.map_structure(lambda leaf: None, given))
+
+
+def example_inputs(model: Any) -> Inputs:
+    """Return one sample of zeros in the shapes that the model states; unknown sizes are 32.
+
+    Raises
+    ------
+    InputError
+        If the model states no inputs, as subclassed models do not.
+    """
+    if not expected_inputs(model):
+        raise InputError(
+            "This model does not state the shape of its inputs. Received: no inputs. "
+            "Expected: an example batch, as in act_widgets.graph(model, images)."
+        )
+    several = list(model.inputs)
+    structure = getattr(model, "_inputs_struct", several[0] if len(several) == 1 else several)
+    return read_inputs(keras.tree.map_structure(_zeros, structure), model)
+
+
+def _zeros(spec: Any) -> np.ndarray:
+    sizes = (1, *(32 if n is None else n for n in spec.shape[1:]))
+    return np.full(sizes, "", object) if spec.dtype == "string" else np.zeros(sizes, spec.dtype)
+
+
+def expected_inputs(model: Any) -> list[Any]:
+    """Return the model's input specs, or an empty list where only a call can tell."""
+    try:
+        return list(keras.tree.flatten(model.inputs or []))
+    except AttributeError:  # a subclassed or unbuilt model states none
+        return []
+
+
+def _expected_text(expected: list[Any]) -> str:
+    if not expected:
+        return "an array with the batch axis first"
+    specs = [f"{_shape_text(spec.shape)} {spec.dtype} ('{_name(spec)}')" for spec in expected]
+    return specs[0] if len(specs) == 1 else "a list, tuple or dict of " + ", ".join(specs)
+
+
+def _name(spec: Any) -> str:
+    """Return the input layer's name: the tensor's own comes from a process-wide counter."""
+    return spec._keras_history.operation.name
+
+
+def _shape_text(shape: Sequence[int | None]) -> str:
+    sizes = ["batch" if i == 0 and n is None else "any" if n is None else str(n) for i, n in enumerate(shape)]
+    return "(" + ", ".join(sizes) + ")"
+
+
+def _check_count(leaves: list[Any], expected: list[Any]) -> None:
+    if not leaves or (expected and len(leaves) != len(expected)):
+        raise InputError(
+            f"The model takes {len(expected) or 'at least one'} input array"
+            f"{'' if len(expected) == 1 else 's'}. Received: {len(leaves)}. "
+            f"Expected: {_expected_text(expected)}. "
+            "A list or tuple stands for several inputs; stack one input's samples with numpy.stack."
+        )
+
+
+def _as_array(leaf: Any, spec: Any) -> np.ndarray:
+    array = leaf if isinstance(leaf, np.ndarray) else _to_numpy(leaf)
+    wants_text = spec is not None and spec.dtype == "string"
+    is_text = array.dtype.kind in "OSU"
+    known = spec is not None
+    if array.dtype.kind not in "biufOSU" or (known and is_text != wants_text):
+        raise InputError(
+            f"Inputs of dtype {array.dtype} do not fit the model. Received: shape {array.shape}, "
+            f"dtype {array.dtype}. Expected: {_expected_text([spec] if known else [])} with "
+            f"{'text' if wants_text else 'numbers'}."
+        )
+    # A copy: what was read stays true when the caller writes into the array later.
+    own = array.astype(_call_dtype(array, spec), copy=True)
+    own.flags.writeable = False
+    return own
+
+
+def _to_numpy(leaf: Any) -> np.ndarray:
+    if leaf is None or not hasattr(leaf, "shape"):
+        raise InputError(
+            f"Inputs must be arrays with the batch axis first. Received: {leaf!r:.80} of type "
+            f"{type(leaf).__name__}. Expected: NumPy arrays or tensors."
+        )
+    return np.asarray(keras.ops.convert_to_numpy(leaf))
+
+
+def _call_dtype(array: np.ndarray, spec: Any) -> Any:
+    """Return the dtype that Keras would convert the array to before the call."""
+    if array.dtype.kind in "OSU":
+        return object
+    if spec is not None and spec.dtype in ("float32", "float64", "int32", "int64", "uint8", "bool"):
+        return spec.dtype
+    return keras.config.floatx() if array.dtype == np.float64 else array.dtype
+
+
+def _check_batch(arrays: tuple[np.ndarray, ...]) -> None:
+    if any(a.ndim == 0 for a in arrays):
+        raise InputError(
+            "Inputs must have the batch axis first. Received: a single number. Expected: an array."
+        )
+    sizes = sorted({len(a) for a in arrays})
+    if len(sizes) > 1:
+        raise InputError(
+            f"All inputs must hold the same number of samples. Received: batches of {sizes}. "
+            "Expected: one size."
+        )
+    if sizes[0] == 0:
+        raise InputError(
+            f"The batch is empty. Received: shape {arrays[0].shape}. Expected: at least one sample."
+        )
+
+
+def _check_shape(array: np.ndarray, spec: Any) -> None:
+    shape = tuple(spec.shape)
+    if _fits(array.shape, shape):
+        return
+    without_batch = _fits((1, *array.shape), shape)
+    remedy = " The batch axis is missing: pass inputs[None]." if without_batch else ""
+    raise InputError(
+        f"Inputs of this shape do not fit the model. Received: {array.shape}. "
+        f"Expected: {_shape_text(shape)} for '{_name(spec)}'.{remedy}"
+    )
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    # As Keras does, a last axis of size one may be missing or too many.
+    if len(shape) == len(expected) - 1 and expected[-1] == 1:
+        shape = (*shape, 1)
+    if len(shape) == len(expected) + 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    return len(shape) == len(expected) and all(
+        e is None or n == e for n, e in zip(shape, expected, strict=True)
+    )

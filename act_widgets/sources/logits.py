@@ -1,0 +1,38 @@
+"""Find the scores before the last softmax or sigmoid, without changing the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_PASS_ON = {"Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "EnsureShape"}
+_ACTIVATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid"}
+
+
+def find_logits(output: Any) -> tuple[Any, str | None]:
+    """Return the tensor to explain and the activation that follows it.
+
+    Parameters
+    ----------
+    output : tf.Tensor
+        An output of the traced model.
+
+    Returns
+    -------
+    scores : tf.Tensor
+        The input of the last softmax or sigmoid if there is one, else `output`.
+    activation : str or None
+        ``"softmax"``, ``"sigmoid"``, or None where the model ends in neither.
+    """
+    tensor = output
+    while True:
+        kind = tensor.op.type
+        if kind in _ACTIVATIONS and _same_units(tensor.op.inputs[0], output):
+            return tensor.op.inputs[0], _ACTIVATIONS[kind]
+        if kind not in _PASS_ON:
+            return output, None
+        tensor = tensor.op.inputs[0]
+
+
+def _same_units(scores: Any, output: Any) -> bool:
+    """Whether a unit of the output is the same unit of the scores."""
+    return scores.shape.rank == output.shape.rank and scores.shape[1:].as_list() == output.shape[1:].as_list()

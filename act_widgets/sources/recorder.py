@@ -1,0 +1,167 @@
+"""Give every tensor of one model call an address."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ..keys import Tap
+
+_CHANNELS_FIRST = "channels_first"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer or operation, as the recorder saw it."""
+
+    address: str
+    kind: str
+    parent: str
+    parameters: int
+
+
+@dataclass
+class _Frame:
+    """A call that is under way: what its inner calls are named after."""
+
+    address: str
+    operations: frozenset[int] = frozenset()
+    counts: Counter = field(default_factory=Counter)
+
+    def inner(self, name: str) -> str:
+        self.counts[name] += 1
+        nth = self.counts[name]
+        last = name if nth == 1 else f"{name}#{nth}"
+        return f"{self.address}/{last}" if self.address else last
+
+
+class Recorder:
+    """Listens to one call of a model and keeps its tensors under their addresses.
+
+    Parameters
+    ----------
+    graph : tf.Graph or None
+        The graph being traced; None to record an eager call.
+
+    Attributes
+    ----------
+    calls : list of Call
+        In the order in which the calls ended.
+    taps : dict of str to Tap
+        What each kept tensor is.
+    tensors : dict of str to tf.Tensor
+        The tensors themselves.
+    unreachable : dict of str to str
+        Addresses that could not be kept, with the reason.
+    """
+
+    def __init__(self, graph: Any = None) -> None:
+        self.graph = graph
+        self.calls: list[Call] = []
+        self.taps: dict[str, Tap] = {}
+        self.tensors: dict[str, Any] = {}
+        self.unreachable: dict[str, str] = {}
+        self._stack: list[_Frame] = []
+        self._loops = 0
+        self._channel_axis = 1 if keras.config.image_data_format() == _CHANNELS_FIRST else -1
+
+    def call(self, operation: Any, original: Callable, args: tuple, kwargs: dict) -> Any:
+        """Make the call under the address that its place in the model gives it."""
+        outermost = not self._stack
+        address = "" if outermost else self._stack[-1].inner(self._name(operation))
+        parent = "" if outermost else self._stack[-1].address
+        is_loop = isinstance(operation, keras.layers.RNN)
+        self._stack.append(_Frame(address, _operations(operation)))
+        self._loops += is_loop
+        try:
+            outputs = original(operation, *args, **kwargs)
+        finally:
+            self._stack.pop()
+            self._loops -= is_loop
+        if outermost:
+            return outputs
+        if self._loops:
+            once = address.split("#")[0]
+            self.unreachable[once] = "it is called once per time step, inside the loop of its layer"
+            return outputs
+        self.calls.append(Call(address, type(operation).__name__, parent, _parameters(operation)))
+        return self._keep(address, operation, outputs)
+
+    def _name(self, operation: Any) -> str:
+        if isinstance(operation, keras.Layer) or id(operation) in self._stack[-1].operations:
+            return operation.name
+        # Made during the call: its own name comes from a process-wide counter.
+        return "~" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(operation).__name__).lower()
+
+    def _keep(self, address: str, operation: Any, outputs: Any) -> Any:
+        axis = self._axis_of(operation)
+        leaves = keras.tree.flatten(outputs)
+        names = list(_output_names(outputs))
+        kept = [
+            self._keep_one(f"{address}:{name}" if name else address, type(operation).__name__, leaf, axis)
+            for name, leaf in zip(names, leaves, strict=True)
+        ]
+        return keras.tree.pack_sequence_as(outputs, kept) if self.graph is not None else outputs
+
+    def _keep_one(self, address: str, kind: str, tensor: Any, axis: int) -> Any:
+        if not isinstance(tensor, tf.Tensor):
+            if tensor is not None:
+                self.unreachable[address] = f"it is a {type(tensor).__name__}, not a dense tensor"
+            return tensor
+        if getattr(tensor, "graph", None) is not self.graph and not _is_value(tensor):
+            self.unreachable[address] = "it is made inside a loop, a branch or a compiled function"
+            return tensor
+        if self.graph is not None:
+            tensor = _own_identity(tensor)
+        shape = tuple(tensor.shape) if tensor.shape.rank is not None else ()
+        axis = axis if len(shape) > 2 else -1
+        self.taps[address] = Tap(address, kind, (None, *shape[1:])[: len(shape)], tensor.dtype.name, axis)
+        self.tensors[address] = tensor
+        return tensor
+
+    def _axis_of(self, operation: Any) -> int:
+        """Return the channel axis: a layer that states none works on what came before it."""
+        stated = getattr(operation, "data_format", None)
+        if isinstance(stated, str):
+            self._channel_axis = 1 if stated == _CHANNELS_FIRST else -1
+        return self._channel_axis
+
+
+def _is_value(tensor: Any) -> bool:
+    return hasattr(tensor, "numpy")
+
+
+def _own_identity(tensor: Any) -> Any:
+    """Return a tensor of its own: layers that change nothing would share their input's."""
+    copy = tf.identity(tensor)
+    for mark in ("_keras_mask", "_keras_logits"):
+        if hasattr(tensor, mark):
+            setattr(copy, mark, getattr(tensor, mark))
+    return copy
+
+
+def _operations(operation: Any) -> frozenset[int]:
+    return frozenset(map(id, getattr(operation, "operations", ()) or ()))
+
+
+def _parameters(operation: Any) -> int:
+    return operation.count_params() if isinstance(operation, keras.Layer) and operation.built else 0
+
+
+def _output_names(outputs: Any) -> Iterator[str]:
+    """Yield a name per output leaf: the first of a list is the layer's own address."""
+    if isinstance(outputs, dict):
+        for key in sorted(outputs):
+            yield from (f"{key}.{rest}" if rest else str(key) for rest in _output_names(outputs[key]))
+    elif isinstance(outputs, list | tuple):
+        for index, item in enumerate(outputs):
+            own = str(index) if index else ""
+            yield from (".".join(filter(None, (own, rest))) for rest in _output_names(item))
+    else:
+        yield ""

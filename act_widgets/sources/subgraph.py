@@ -1,0 +1,93 @@
+"""Cut the part of a traced graph that lies between chosen tensors, as a function to run.
+
+The traced graph is never run itself. A question is a set of tensors to feed and a set to fetch;
+only the operations between them are imported into a new function. Variables stay the live ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+
+def cut(
+    graph: Any, feeds: Sequence[Any], fetches: Sequence[Any], aliases: dict[str, Any] | None = None
+) -> Callable:
+    """Return a function from the values of `feeds` to the values of `fetches`.
+
+    Parameters
+    ----------
+    graph : tf.Graph
+        The traced function graph.
+    feeds, fetches : sequence of tf.Tensor
+        Tensors of `graph`. Feeds that the fetches do not need are allowed.
+    aliases : dict of str to tf.Tensor, optional
+        Names of tensors that hold the same value as one of `feeds`; they are fed with it.
+
+    Returns
+    -------
+    callable
+        Takes one value per feed, and returns the list of fetched tensors.
+    """
+    fed = {feed.name: index for index, feed in enumerate(feeds)}
+    for name, feed in (aliases or {}).items():
+        fed.setdefault(name, fed[feed.name])
+    captured = {inner.name: outer for outer, inner in graph.captures}
+    nodes, borders = _needed(fetches, stop={*fed, *captured})
+    definition = tf.compat.v1.GraphDef(versions=graph.graph_def_versions)
+    definition.node.extend(_without_colocation(op) for op in nodes)
+    definition.library.CopyFrom(_library(graph, nodes))
+    imported = [f for f in fetches if f.name not in fed and f.name not in captured]
+
+    def body(*values: Any) -> list[Any]:
+        inside = tf.compat.v1.get_default_graph()
+        bound = {n: values[fed[n]] if n in fed else inside.capture(captured[n]) for n in borders}
+        tensors = tf.graph_util.import_graph_def(
+            definition, input_map=bound, return_elements=[f.name for f in imported], name=""
+        )
+        made = {f.name: tensor for f, tensor in zip(imported, tensors or (), strict=True)}
+        return [made[f.name] if f.name in made else tf.identity(values[fed[f.name]]) for f in fetches]
+
+    # Not tf.function: its automatic control dependencies would keep operations nobody asked for.
+    return tf.compat.v1.wrap_function(body, [tf.TensorSpec(f.shape, f.dtype) for f in feeds])
+
+
+def _needed(fetches: Sequence[Any], stop: set[str]) -> tuple[list[Any], list[str]]:
+    """Walk back from the fetches; return the operations on the way and the stops reached."""
+    nodes: dict[str, Any] = {}
+    borders: dict[str, None] = {}
+    waiting = list(fetches)
+    while waiting:
+        tensor = waiting.pop()
+        if tensor.name in stop:
+            borders[tensor.name] = None
+            continue
+        pending = [tensor.op]
+        while pending:
+            op = pending.pop()
+            if op.name in nodes:
+                continue
+            nodes[op.name] = op
+            waiting.extend(op.inputs)
+            pending.extend(op.control_inputs)
+    fetched = {f.name for f in fetches}
+    used = {name for op in nodes.values() for name in (t.name for t in op.inputs)}
+    return list(nodes.values()), [n for n in borders if n in used or n not in fetched]
+
+
+def _without_colocation(op: Any) -> Any:
+    definition = op.node_def
+    if "_class" in definition.attr:
+        del definition.attr["_class"]
+    return definition
+
+
+def _library(graph: Any, nodes: Sequence[Any]) -> Any:
+    """Return the functions that the operations call; most models have none."""
+    calls = any(a.WhichOneof("value") == "func" for op in nodes for a in op.node_def.attr.values())
+    gradients = any("_gradient_op_type" in op.node_def.attr for op in nodes)
+    if not (calls or gradients):
+        return tf.compat.v1.GraphDef().library
+    return graph.as_graph_def().library

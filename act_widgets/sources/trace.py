@@ -1,0 +1,208 @@
+"""One traced pass of a Keras model, and every question that is answered from it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..keys import Tap
+from .inputs import Inputs
+from .intercept import intercept
+from .logits import find_logits
+from .protocol import main_output
+from .recorder import Call, Recorder
+from .state import untouched
+from .subgraph import cut
+
+_APPLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "softmax": lambda x: (
+        np.exp(x - x.max(-1, keepdims=True)) / np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True)
+    ),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
+
+
+@dataclass
+class Trace:
+    """A model's graph with an address on every layer output.
+
+    Attributes
+    ----------
+    graph : tf.Graph
+        The traced function graph. It is read, never run.
+    inputs : list of tf.Tensor
+        Its placeholders, one per input array.
+    tensors : dict of str to tf.Tensor
+        Every reachable tensor by address, inputs included.
+    taps : dict of str to Tap
+        The same, described.
+    calls : list of Call
+        The calls that made them.
+    outputs : list of tf.Tensor
+        The model's outputs, flat.
+    output_structure : nest
+        The structure the model returns, with None for each tensor.
+    unreachable : dict of str to str
+        Addresses that can't be read in a graph, with the reason.
+    """
+
+    graph: Any
+    inputs: list[Any]
+    tensors: dict[str, Any]
+    taps: dict[str, Tap]
+    calls: list[Call]
+    outputs: list[Any]
+    output_structure: Any
+    unreachable: dict[str, str]
+    _functions: dict[tuple, Callable] = field(default_factory=dict)
+    _lock: Any = field(default_factory=threading.RLock)
+    _checked: bool = False
+
+    def __post_init__(self) -> None:
+        self.main = self.outputs[main_output([o.shape.rank for o in self.outputs])]
+        self.scores, self.activation = find_logits(self.main)
+        # What goes into a tap's identity holds the tap's value: feeding it too leaves the whole
+        # layer out of the cut.
+        self._aliases = {
+            tensor.op.inputs[0].name: tensor
+            for address, tensor in self.tensors.items()
+            if tensor.op.type == "Identity" and tensor.op.inputs
+        }
+        self._gradients: dict[str, Any] = {}
+        with self.graph.as_default():
+            self._mask = tf.compat.v1.placeholder(self.scores.dtype, [None, None], "target_mask")
+
+    def forward(self, inputs: Inputs, wanted: Sequence[str]) -> list[np.ndarray]:
+        """Return the tensors at `wanted`, then the flat outputs, in one compiled pass."""
+        fetches = [self.tensors[address] for address in wanted] + self.outputs
+        return self._run(self.inputs, fetches, inputs.arrays)
+
+    def gradients(
+        self, inputs: Inputs, wanted: Sequence[str], mask: np.ndarray, known: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Return the gradients of the masked scores with respect to `wanted`.
+
+        Parameters
+        ----------
+        inputs : Inputs
+            The batch.
+        wanted : sequence of str
+            Addresses of floating-point taps. Those that the scores do not depend on are left out.
+        mask : (batch, units) ndarray
+            Weight of each unit in each sample's score.
+        known : mapping of str to ndarray
+            Activations of this batch that need not be computed again.
+        """
+        self.checked_activation(inputs, known)
+        with self._lock:
+            self._build_gradients(wanted)
+            reached = [address for address in wanted if self._gradients[address] is not None]
+        fetches = [self._gradients[address] for address in reached]
+        return dict(zip(reached, self._run_known(inputs, known, fetches, mask), strict=True))
+
+    def _build_gradients(self, wanted: Sequence[str]) -> None:
+        missing = [address for address in wanted if address not in self._gradients]
+        if not missing:
+            return
+        with self.graph.as_default():
+            rank = self.scores.shape.rank or 1
+            scores = self.scores if rank > 1 else self.scores[:, None]
+            if rank > 2:  # positions: the score of a unit is its mean over them
+                scores = tf.reduce_mean(scores, axis=list(range(1, rank - 1)))
+            made = tf.gradients(tf.reduce_sum(scores * self._mask), [self.tensors[a] for a in missing])
+        dense = (tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in made)
+        self._gradients.update(zip(missing, dense, strict=True))
+
+    def checked_activation(self, inputs: Inputs, known: Mapping[str, np.ndarray]) -> str | None:
+        """Return the activation between scores and output, once numbers have confirmed it.
+
+        If they do not, the output itself is what gradients explain from then on.
+        """
+        with self._lock:
+            if not self._checked:
+                values = self._run_known(inputs, known, [self.scores, self.main])
+                if self.activation and not np.allclose(
+                    _APPLY[self.activation](values[0]), values[1], atol=1e-2
+                ):
+                    self.scores, self.activation = self.main, None
+                self._checked = True
+            return self.activation
+
+    def _run_known(
+        self, inputs: Inputs, known: Mapping[str, np.ndarray], fetches: Sequence[Any], mask: Any = None
+    ) -> list[np.ndarray]:
+        """Run to `fetches`, starting from what is known of this batch."""
+        fed = [address for address in known if address in self.tensors]
+        feeds = [*self.inputs, *(self.tensors[address] for address in fed)]
+        values = [*inputs.arrays, *(known[address] for address in fed)]
+        if mask is not None:
+            feeds, values = [*feeds, self._mask], [*values, mask]
+        return self._run(feeds, fetches, values)
+
+    def _run(self, feeds: Sequence[Any], fetches: Sequence[Any], values: Sequence[Any]) -> list[np.ndarray]:
+        if not fetches:
+            return []
+        key = (tuple(f.name for f in feeds), tuple(f.name for f in fetches))
+        with self._lock:
+            if key not in self._functions:
+                fed = {f.name for f in feeds}
+                aliases = {name: tap for name, tap in self._aliases.items() if tap.name in fed}
+                self._functions[key] = cut(self.graph, feeds, fetches, aliases)
+            function = self._functions[key]
+        tensors = [tf.constant(value, feed.dtype) for value, feed in zip(values, feeds, strict=True)]
+        return [as_array(tensor) for tensor in function(*tensors)]
+
+
+def trace_model(model: Any, inputs: Inputs) -> Trace:
+    """Trace one call of the model in inference mode; nothing is computed.
+
+    A batch axis of any size is tried first; models that need a fixed one are traced for the
+    size of `inputs`.
+    """
+    try:
+        return _trace(model, inputs, batch=None)
+    except (ValueError, TypeError):
+        return _trace(model, inputs, batch=inputs.size)
+
+
+def _trace(model: Any, inputs: Inputs, batch: int | None) -> Trace:
+    found: dict[str, Any] = {}
+
+    def call(*leaves: Any) -> list[Any]:
+        recorder = found["recorder"] = Recorder(tf.compat.v1.get_default_graph())
+        with untouched(model), intercept(recorder):
+            outputs = model(inputs.pack(leaves), training=False)
+        found["structure"] = keras.tree.map_structure(lambda leaf: None, outputs)
+        return [tf.identity(leaf) for leaf in keras.tree.flatten(outputs)]
+
+    specs = [tf.TensorSpec((batch, *a.shape[1:]), tf.as_dtype(a.dtype)) for a in inputs.arrays]
+    # wrap_function rather than tf.function: no automatic control dependencies.
+    function = tf.compat.v1.wrap_function(call, specs)
+    recorder: Recorder = found["recorder"]
+    return Trace(
+        graph=function.graph,
+        inputs=list(function.graph.inputs)[: len(specs)],
+        tensors=dict(recorder.tensors),
+        taps=dict(recorder.taps),
+        calls=list(recorder.calls),
+        outputs=list(function.structured_outputs),
+        output_structure=found["structure"],
+        unreachable=dict(recorder.unreachable),
+    )
+
+
+def as_array(tensor: Any) -> np.ndarray:
+    """Return the tensor's values without a copy where possible; half precision as float32."""
+    if tensor.dtype in (tf.bfloat16, tf.float16):
+        return tf.cast(tensor, tf.float32).numpy()
+    if tensor.dtype == tf.string:
+        return np.asarray(tensor.numpy(), dtype=object)
+    array = np.asarray(memoryview(tensor))
+    array.flags.writeable = False
+    return array

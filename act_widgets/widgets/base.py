@@ -1,0 +1,197 @@
+"""The one base class of controls and views: what to show, computing it, drawing it, and its errors."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, ClassVar
+
+import ipywidgets
+import numpy as np
+
+from ..errors import ModelError
+from ..session import Session
+from . import text
+from .worker import worker_of
+
+
+class View(ipywidgets.VBox):
+    """A card that follows the selection of one session.
+
+    A subclass says three things: `key`, what it shows now, from the selection; `compute`, the
+    result for a key, without any widget; and `draw`, how the result gets on the screen. This class
+    decides when they run: at once if everything can be looked up, else in the session's worker,
+    where the newest wish wins. An error is shown in the card, and gone with the next good choice.
+
+    Parameters
+    ----------
+    session : Session
+        The model and batch to look at. Views of one session are linked.
+    """
+
+    title: ClassVar[str] = ""
+    watches: ClassVar[tuple[str, ...]] = ("layer", "channel", "sample", "target", "method")
+    working: ClassVar[str] = "computing"
+
+    def __init__(self, session: Session) -> None:
+        if not isinstance(session, Session):
+            raise ModelError(
+                f"A view takes a session first. Received: {type(session).__name__}. "
+                f"Expected: act_widgets.{type(self).__name__}(act_widgets.Session(model, inputs))."
+            )
+        self.session = session
+        self._wanted: Hashable = None
+        self._shown: Hashable = None
+        self._memo: tuple[Hashable, Any] = (None, None)
+        self._turn = threading.RLock()
+        self._following = False
+        self._after: list[Callable[[], None]] = []
+        self._heading = ipywidgets.HTML(text.heading(self.title))
+        self._alert = ipywidgets.HTML()
+        self._busy = ipywidgets.HTML()
+        style = ipywidgets.HTML(text.style_sheet(), layout={"display": "none"})
+        super().__init__([style, self._heading, *self.build(), self._busy, self._alert])
+        self.add_class("aw-card")
+        self.add_class(f"aw-{type(self).__name__}")
+        session.selection.observe(self._on_change, names=list(self.watches))
+        session.observe(self._on_change, names=["version"])
+        self.refresh()
+
+    def build(self) -> list[ipywidgets.Widget]:
+        """Return the widgets of the card, top to bottom. Called once, before anything is drawn."""
+        raise NotImplementedError
+
+    def key(self) -> Hashable:
+        """Return all that decides the result, from the selection and the view's own controls."""
+        raise NotImplementedError
+
+    def look(self) -> Hashable:
+        """Return what else `draw` reads, such as an opacity: a change of it computes nothing."""
+        return ()
+
+    def compute(self, key: Any) -> Any:
+        """Return what is shown for `key`: plain values, no widget."""
+        raise NotImplementedError
+
+    def draw(self, result: Any) -> None:
+        """Put a result on the screen."""
+        raise NotImplementedError
+
+    def picture(self, result: Any) -> bytes:
+        """Return a result as a PNG."""
+        raise NotImplementedError
+
+    def is_ready(self, key: Any) -> bool:
+        """Whether `compute` takes no pass of the model."""
+        return True
+
+    @property
+    def array(self) -> np.ndarray:
+        """The numbers on the screen."""
+        return self._result(self.key()).array
+
+    def png(self) -> bytes:
+        """Return the picture on the screen as a PNG."""
+        return self.picture(self._result(self.key()))
+
+    def refresh(self) -> None:
+        """Show what the selection asks for, if it is not shown already."""
+        try:
+            key = (self.session.version, self.key(), self.look())
+        except Exception as error:  # the boundary: shown in the card
+            self._show_error(error)
+            return
+        self._wanted = key
+        if key == self._shown:
+            return
+        if self.is_ready(key[1]):
+            self._work(key)
+        else:
+            self._busy.value = text.busy(self.working)
+            worker_of(self.session).submit(id(self), partial(self._work, key))
+
+    def guarded(self, handler: Callable[..., None]) -> Callable[..., None]:
+        """Return an event handler whose errors are shown in the card."""
+
+        def handle(*event: Any) -> None:
+            try:
+                handler(*event)
+            except Exception as error:  # the boundary: shown in the card
+                self._show_error(error)
+                return
+            if self._shown == self._wanted:
+                self._alert.value = ""
+
+        return handle
+
+    def on_drawn(self, callback: Callable[[], None]) -> None:
+        """Call `callback()` each time after something was drawn."""
+        self._after.append(callback)
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Change the view's own widgets without choosing anything by it."""
+        self._following = True
+        try:
+            yield
+        finally:
+            self._following = False
+
+    def choose(self, trait: str, value: Any) -> None:
+        """Set a trait of the selection, unless the view itself is following it just now."""
+        if not self._following:
+            setattr(self.session.selection, trait, value)
+
+    def note(self, words: str, layer: str = "") -> None:
+        """Say beside the title what is shown: the layer's name first, its address for the pointer."""
+        short = " · ".join(filter(None, (text.last_part(layer), words)))
+        self._heading.value = text.heading(self.title, short, " · ".join(filter(None, (layer, words))))
+
+    def close(self) -> None:
+        """Stop following the selection and free the widgets."""
+        self.session.selection.unobserve(self._on_change, names=list(self.watches))
+        self.session.unobserve(self._on_change, names=["version"])
+        worker_of(self.session).withdraw(id(self))
+        self._memo = (None, None)
+        for child in _descendants(self):
+            child.close()
+        super().close()
+
+    def _on_change(self, change: dict) -> None:
+        self.refresh()
+
+    def _result(self, key: Hashable) -> Any:
+        memo_key = (self.session.version, key)
+        known, result = self._memo
+        if known != memo_key:
+            result = self.compute(key)
+            self._memo = (memo_key, result)
+        return result
+
+    def _work(self, key: tuple[int, Hashable, Hashable]) -> None:
+        """Compute and draw, unless something newer is wanted by now."""
+        with self._turn:
+            if key != self._wanted:
+                return
+            try:
+                result = self._result(key[1])
+                self.draw(result)
+            except Exception as error:  # the boundary: shown in the card
+                self._show_error(error)
+                return
+            self._shown = key
+            self._alert.value = self._busy.value = ""
+        for callback in self._after:
+            callback()
+
+    def _show_error(self, error: Exception) -> None:
+        self._shown = None
+        self._busy.value = ""
+        self._alert.value = text.alert(error)
+
+
+def _descendants(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    children = list(getattr(widget, "children", ()))
+    return [inner for child in children for inner in (*_descendants(child), child)]

@@ -1,0 +1,193 @@
+"""The explorer: every control and view of one session, linked, in one dashboard."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+import ipywidgets
+import numpy as np
+from PIL import Image
+
+from ..rendering import charts, pictures
+from ..selection import Selection
+from ..session import Session
+from . import text
+from .attribution_view import AttributionView
+from .base import View
+from .channel_view import ChannelView
+from .controls import ChannelSlider, ClassSelector, LayerPicker
+from .feature_maps import FeatureMaps
+from .graph_view import GraphView
+from .histogram import Histogram
+from .predictions import Predictions
+from .sample_picker import SamplePicker
+
+
+class Views(NamedTuple):
+    """The controls and views of an explorer."""
+
+    layer_picker: LayerPicker
+    graph: GraphView
+    sample_picker: SamplePicker
+    channel_slider: ChannelSlider
+    feature_maps: FeatureMaps
+    channel_view: ChannelView
+    histogram: Histogram
+    class_selector: ClassSelector
+    attribution: AttributionView
+    predictions: Predictions
+
+
+class Explorer(ipywidgets.VBox):
+    """A dashboard on one session.
+
+    Parameters
+    ----------
+    session : Session
+        The model and batch to look at.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.views = Views(
+            LayerPicker(session),
+            GraphView(session),
+            SamplePicker(session),
+            ChannelSlider(session),
+            FeatureMaps(session),
+            ChannelView(session),
+            Histogram(session),
+            ClassSelector(session),
+            AttributionView(session),
+            Predictions(session),
+        )
+        self._head = ipywidgets.HTML()
+        super().__init__([ipywidgets.HTML(text.style_sheet()), self._head, self._dashboard()])
+        self.add_class("aw-explorer")
+        for view in self.views:
+            view.on_drawn(self._tell)
+        self._tell()
+
+    @property
+    def selection(self) -> Selection:
+        """What is being looked at."""
+        return self.session.selection
+
+    def png(self) -> bytes:
+        """Return the whole dashboard as one PNG."""
+        v = self.views
+        columns = [
+            (v.sample_picker, v.predictions),
+            (v.feature_maps,),
+            (v.channel_view, v.histogram),
+            (v.attribution, v.graph),
+        ]
+        stacks = [charts.stacked([_titled(view) for view in column]) for column in columns]
+        head = charts.text_lines([self._facts()], sum(s.shape[1] for s in stacks))
+        return pictures.png_of(charts.stacked([head, charts.beside(stacks)]))
+
+    def close(self) -> None:
+        """Stop following the selection, and free the widgets and what was kept."""
+        for view in self.views:
+            view.close()
+        self.session.reader.cache.clear()
+        super().close()
+
+    def _dashboard(self) -> ipywidgets.Widget:
+        v = self.views
+        columns = [
+            [v.sample_picker, v.layer_picker, v.graph],
+            [v.channel_slider, v.feature_maps],
+            [v.channel_view, v.histogram],
+            [v.class_selector, v.attribution, v.predictions],
+        ]
+        boxes = [ipywidgets.VBox(column) for column in columns]
+        for box in boxes:
+            box.add_class("aw-column")
+        return ipywidgets.GridBox(
+            boxes,
+            layout={
+                "grid_template_columns": "repeat(auto-fit, minmax(270px, 1fr))",
+                "grid_gap": "10px",
+                "width": "100%",
+            },
+        )
+
+    def _facts(self) -> str:
+        session = self.session
+        shapes = ", ".join(
+            " × ".join(map(str, a.shape[1:])) or "scalar" for a in session.reader.inputs.arrays
+        )
+        return (
+            f"{session.model_name} · {len(session.layers)} layers · {session.batch_size} samples of {shapes}"
+        )
+
+    def _tell(self) -> None:
+        """Say how often the model ran: choosing what is kept runs it no more."""
+        done = self.session.stats()
+        passes = (
+            f"{_times(done['forward_passes'], 'forward pass', 'forward passes')} · "
+            f"{_times(done['backward_passes'], 'backward pass', 'backward passes')} · "
+            f"{done['cache_bytes'] / 2**20:.1f} MiB kept"
+        )
+        name, _, facts = self._facts().partition(" · ")
+        self._head.value = (
+            f'<div class="aw-explorer-head"><span class="aw-explorer-name">{escape(name)}</span>'
+            f'<span class="aw-explorer-facts">{escape(facts)}</span>'
+            f'<span class="aw-explorer-facts" role="status">{escape(passes)}</span></div>'
+        )
+
+
+def explore(
+    model: Any,
+    inputs: Any = None,
+    *,
+    labels: Sequence[str] | None = None,
+    display: Any = None,
+    layer: str | None = None,
+    cache_bytes: int | None = None,
+) -> Explorer:
+    """Open the explorer on a model and a batch of inputs.
+
+    Parameters
+    ----------
+    model : keras.Layer, str or path
+        A Keras model of any kind, or the path of a ``.keras`` or ``.h5`` file. It is left as it
+        was.
+    inputs : ndarray, tensor, or list, tuple or dict of them
+        What the model's call takes, with the batch axis.
+    labels : sequence of str, optional
+        Class names, one for each unit of the main output.
+    display : sequence of ndarray, optional
+        Pictures to show in place of the inputs: uint8, or float in [0, 1], of any size.
+    layer : str, optional
+        The layer to show first; the last one with spatial axes if left out.
+    cache_bytes : int, optional
+        Bytes of activations and gradients to keep at the most; 1 GiB if left out.
+
+    Returns
+    -------
+    Explorer
+        A widget; as the last line of a cell it is shown.
+
+    Raises
+    ------
+    ModelError, InputError, UnknownLayerError
+        If something given does not fit the model.
+    """
+    session = Session(model, inputs, labels=labels, display=display, cache_bytes=cache_bytes)
+    if layer is not None:
+        session.selection.layer = layer
+    return Explorer(session)
+
+
+def _times(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _titled(view: View) -> np.ndarray:
+    picture = np.asarray(Image.open(io.BytesIO(view.png())).convert("RGB"))
+    return charts.stacked([charts.text_lines([view.title], picture.shape[1]), picture], gap=0)

@@ -1,0 +1,154 @@
+"""How a layer's or a channel's values are distributed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bqplot
+import ipywidgets
+import numpy as np
+
+from ..errors import LayerKindError
+from ..rendering import charts, pictures
+from ..session import Session
+from .base import View
+from .maps import by_channel
+
+BINS = 40
+_CHANNEL, _LAYER = "channel", "layer"
+_LINEAR, _LOG = "linear", "log"
+# A bin without values has no logarithm: its bar is drawn from and to here, which is nothing.
+_LOG_FLOOR = 0.8
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of values in bins of equal width.
+
+    Attributes
+    ----------
+    array : (bins,) int ndarray
+        Values in each bin.
+    edges : (bins + 1,) ndarray
+        Ends of the bins.
+    layer, words : str
+        What is counted.
+    """
+
+    array: np.ndarray
+    edges: np.ndarray
+    layer: str
+    words: str
+
+
+class Histogram(View):
+    """Counts of the activations of the chosen channel or of the whole layer, for one sample.
+
+    Parameters
+    ----------
+    session : Session
+        The model and batch to look at.
+    """
+
+    title = "Histogram"
+    watches = ("layer", "channel", "sample")
+
+    def __init__(self, session: Session) -> None:
+        self._scope = ipywidgets.ToggleButtons(options=[_CHANNEL, _LAYER], value=_CHANNEL)
+        self._counts = ipywidgets.ToggleButtons(options=[_LINEAR, _LOG], value=_LINEAR)
+        self._x = bqplot.LinearScale()
+        self._y = {_LINEAR: bqplot.LinearScale(min=0), _LOG: bqplot.LogScale(min=_LOG_FLOOR)}
+        self._bars = bqplot.Bars(
+            x=np.zeros(1),
+            y=np.zeros(1),
+            scales={"x": self._x, "y": self._y[_LINEAR]},
+            colors=["#0072b2"],
+            padding=0.05,
+        )
+        self._axes = [
+            bqplot.Axis(
+                scale=self._x, label="activation", num_ticks=5, grid_lines="none", tick_format=".3~g"
+            ),
+            bqplot.Axis(
+                scale=self._y[_LINEAR],
+                orientation="vertical",
+                label="count",
+                label_offset="38px",
+                tick_format="~s",
+            ),
+        ]
+        self._figure = bqplot.Figure(
+            marks=[self._bars],
+            axes=self._axes,
+            animation_duration=0,
+            fig_margin={"top": 10, "bottom": 40, "left": 52, "right": 12},
+            layout={"width": "100%", "height": "210px", "min_width": "0"},
+            background_style={"fill": "transparent"},
+        )
+        super().__init__(session)
+        for control in (self._scope, self._counts):
+            control.observe(self._on_change, names=["value"])
+
+    def build(self) -> list[ipywidgets.Widget]:
+        """Return what is counted, how counts are drawn, and the chart."""
+        choices = ipywidgets.HBox([self._scope, self._counts], layout={"flex_flow": "row wrap"})
+        return [choices, self._figure]
+
+    def key(self) -> tuple:
+        """Layer, sample, and the channel if only that is counted."""
+        chosen = self.session.selection
+        one = self._scope.value == _CHANNEL
+        return chosen.layer, chosen.sample, chosen.channel if one else None
+
+    def look(self) -> str:
+        """Whether counts are drawn by their logarithm."""
+        return self._counts.value
+
+    def is_ready(self, key: tuple) -> bool:
+        """Whether the activation can be looked up."""
+        return self.session.reader.is_ready(key[0], key[1])
+
+    def compute(self, key: tuple) -> Counts:
+        """Return the counts."""
+        layer, sample, channel = key
+        tap = self.session.tap(layer)
+        activation = self.session.reader.sample_activation(layer, sample)
+        values = activation if channel is None else by_channel(activation, tap)[channel]
+        if values.dtype.kind in "OSU":
+            raise LayerKindError(f"'{layer}' holds text, which has no histogram. Choose a layer of numbers.")
+        finite = values[np.isfinite(values)]
+        counts, edges = (
+            np.histogram(finite, bins=BINS) if finite.size else (np.zeros(BINS, int), np.arange(BINS + 1.0))
+        )
+        whose = "all channels" if channel is None else f"channel {channel}"
+        lost = values.size - finite.size
+        words = whose + (f" · {lost} NaN or infinite left out" if lost else "")
+        return Counts(counts, edges, layer, words)
+
+    def draw(self, result: Counts) -> None:
+        """Change the bars in place."""
+        log = self._counts.value == _LOG
+        scale = self._y[self._counts.value]
+        counts = result.array.astype(np.float64)
+        with self._bars.hold_sync():
+            self._bars.x = (result.edges[:-1] + result.edges[1:]) / 2
+            self._bars.y = np.where(counts > 0, counts, _LOG_FLOOR) if log else counts
+            self._bars.base = _LOG_FLOOR if log else 0.0
+            self._bars.scales = {"x": self._x, "y": scale}
+        self._axes[1].scale = scale
+        self._axes[1].tick_values = _ticks(counts.max(), log)
+        self._axes[1].label = "count (log)" if log else "count"
+        self.note(result.words, result.layer)
+
+    def picture(self, result: Counts) -> bytes:
+        """Return the chart as a PNG."""
+        return pictures.png_of(charts.histogram(result.array, result.edges, log=self._counts.value == _LOG))
+
+
+def _ticks(highest: float, log: bool) -> np.ndarray:
+    """Return round counts to write beside the axis."""
+    if log:
+        return 10.0 ** np.arange(np.ceil(np.log10(max(highest, 1))) + 1)
+    power = 10 ** np.floor(np.log10(max(highest, 1)))
+    step = next(s for s in (power * np.array([0.2, 0.5, 1, 2, 5])) if highest / s <= 5 and s >= 1)
+    return np.arange(0, highest + 1, step)

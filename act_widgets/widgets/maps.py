@@ -1,0 +1,65 @@
+"""An activation as maps: one picture for each channel, whatever its rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import LayerKindError
+from ..keys import Tap
+
+
+@dataclass(frozen=True)
+class Maps:
+    """A layer's activation for one sample as maps.
+
+    Attributes
+    ----------
+    array : (channels, height, width) ndarray
+        One map for each channel.
+    words : str
+        How the layer's axes became maps, to be said on the screen.
+    """
+
+    array: np.ndarray
+    words: str
+
+
+def as_maps(activation: np.ndarray, tap: Tap) -> Maps:
+    """Return an activation without its batch axis as one map for each channel.
+
+    Vectors become one cell for each unit, sequences one row for each channel, volumes their middle
+    slice.
+
+    Raises
+    ------
+    LayerKindError
+        If the layer holds text.
+    """
+    if activation.dtype.kind in "OSU":
+        raise LayerKindError(
+            f"'{tap.address}' holds text, which can't be drawn as maps. Choose a layer of numbers."
+        )
+    channels = by_channel(activation, tap)
+    sizes = " × ".join(map(str, channels.shape[1:]))
+    count = f"{len(channels)} channel{'s' if len(channels) != 1 else ''}"
+    if activation.ndim < 2:
+        return Maps(
+            channels[:, None, None], f"{len(channels)} unit{'s' if len(channels) != 1 else ''}, a cell each"
+        )
+    if activation.ndim == 2:
+        return Maps(channels[:, None, :], f"{count} of {sizes} positions, left to right")
+    if activation.ndim == 3:
+        return Maps(channels, f"{count} of {sizes}")
+    middle = channels
+    while middle.ndim > 3:
+        middle = middle[:, middle.shape[1] // 2]
+    return Maps(middle, f"{count} of {sizes}, the middle slice shown")
+
+
+def by_channel(activation: np.ndarray, tap: Tap) -> np.ndarray:
+    """Return an activation without its batch axis with the channels first."""
+    if activation.ndim == 0:
+        return activation.reshape(1)
+    return np.moveaxis(activation, 0 if tap.channel_axis == 1 else -1, 0)

@@ -1,0 +1,111 @@
+"""The model's answer as bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import ipywidgets
+import numpy as np
+
+from ..rendering import charts, pictures
+from ..session import Session
+from . import text
+from .base import View
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The main output for one sample.
+
+    Attributes
+    ----------
+    array : (units,) ndarray
+        As computed, positions averaged.
+    order : list of int
+        The units shown, highest first.
+    """
+
+    array: np.ndarray
+    order: list[int]
+    probabilities: bool
+
+
+class Predictions(View):
+    """The classes that the model gives a sample, best first. The chosen class is set off.
+
+    Parameters
+    ----------
+    session : Session
+        The model and batch to look at.
+    count : int
+        Number of classes to show.
+    """
+
+    title = "Prediction"
+    watches = ("sample", "target")
+
+    def __init__(self, session: Session, *, count: int = 8) -> None:
+        self._count = count
+        self._rows = ipywidgets.HTML()
+        super().__init__(session)
+
+    def build(self) -> list[ipywidgets.Widget]:
+        """Return the rows."""
+        return [self._rows]
+
+    def key(self) -> int:
+        """The sample."""
+        return self.session.selection.sample
+
+    def look(self) -> int | None:
+        """The class that is set off."""
+        return self.session.selection.target
+
+    def compute(self, key: int) -> Answer:
+        """Return the output and which units to show."""
+        values = self.session.predictions(key)
+        order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")[: self._count]
+        return Answer(values, order.tolist(), self.session.head.probabilities)
+
+    def draw(self, result: Answer) -> None:
+        """Write the rows."""
+        chosen = self.session.selection.target
+        explained = self.session.top_class(self.session.selection.sample) if chosen is None else chosen
+        if self.session.head.units == 1:
+            explained = 0
+        rows = zip(*self._bars(result), result.order, strict=True)
+        cells = "".join(_row(*row[:-1], chosen=row[-1] == explained) for row in rows)
+        self._rows.value = f'<div class="aw-rows" role="list">{cells}</div>'
+        more = len(result.array) - len(result.order)
+        kind = "probabilities" if result.probabilities else "output values"
+        self.note(f"{kind} · {more} more" if more > 0 else kind)
+
+    def picture(self, result: Answer) -> bytes:
+        """Return the bars as a PNG."""
+        return pictures.png_of(charts.rows(*self._bars(result)))
+
+    def _bars(self, result: Answer) -> tuple[list[str], list[float], list[float], list[str]]:
+        """Return names, starts and ends of the bars as shares of the track, and values in words."""
+        shown = result.array[result.order]
+        finite = np.nan_to_num(shown.astype(float), posinf=0, neginf=0)
+        low, high = (0.0, 1.0) if result.probabilities else (min(0.0, finite.min()), max(0.0, finite.max()))
+        extent = max(high - low, 1e-12)
+        zero = (0 - low) / extent
+        ends = [(value - low) / extent for value in finite]
+        words = [f"{v:.1%}" if result.probabilities else text.number(float(v)) for v in shown]
+        names = [self._name(unit) for unit in result.order]
+        return names, [min(zero, e) for e in ends], [max(zero, e) for e in ends], words
+
+    def _name(self, unit: int) -> str:
+        return self.session.class_name(1 if self.session.head.units == 1 else unit)
+
+
+def _row(name: str, start: float, end: float, value: str, *, chosen: bool) -> str:
+    mark = " aw-row-chosen" if chosen else ""
+    fill = f'<div class="aw-row-fill" style="left:{start:.1%};width:{end - start:.1%}"></div>'
+    return (
+        f'<div class="aw-row-name{mark}" role="listitem" title="{escape(name)}">{escape(name)}</div>'
+        f'<div class="aw-row-track{mark}">{fill}</div>'
+        f'<div class="aw-row-value{mark}">{escape(value)}</div>'
+    )

@@ -1,0 +1,69 @@
+"""Pieces of HTML; everything that comes from a model or a user is escaped here."""
+
+from __future__ import annotations
+
+import traceback
+from html import escape
+from importlib.resources import files
+
+from ..errors import ActWidgetsError
+from ..rendering.palettes import css_gradient
+from ..rendering.pictures import Scale
+
+
+def style_sheet() -> str:
+    """Return the package's style sheet as an element."""
+    return f"<style>{files(__package__).joinpath('style.css').read_text('utf-8')}</style>"
+
+
+def heading(title: str, note: str = "", whole: str = "") -> str:
+    """Return a card's title and what it shows now; `whole` is told when the pointer rests on it."""
+    return (
+        f'<div class="aw-heading"><span class="aw-title">{escape(title)}</span>'
+        f'<span class="aw-note" title="{escape(whole or note)}">{escape(note)}</span></div>'
+    )
+
+
+def last_part(address: str) -> str:
+    """Return the layer's own name: a card has no room for the models around it."""
+    return address.rsplit("/", 1)[-1]
+
+
+def caption(text: str) -> str:
+    """Return a line under a picture."""
+    return f'<div class="aw-caption">{escape(text)}</div>' if text else ""
+
+
+def number(value: float) -> str:
+    """Return a number short enough for a colour bar."""
+    return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e-")
+
+
+def colour_bar(colours: str, scale: Scale | None, low: str = "", high: str = "") -> str:
+    """Return a colour bar with the values at both ends, or words where maps have their own scales."""
+    left, right = (number(scale.low), number(scale.high)) if scale else (low, high)
+    middle = '<span class="aw-bar-zero">0</span>' if scale and scale.signed else ""
+    return (
+        f'<div class="aw-bar"><span>{escape(left)}</span><div class="aw-bar-colours" '
+        f'style="background:{css_gradient(colours)}">{middle}</div><span>{escape(right)}</span></div>'
+    )
+
+
+def alert(error: BaseException) -> str:
+    """Return an error as a panel: what happened, and the traceback folded away."""
+    known = isinstance(error, ActWidgetsError)
+    message = str(error) if known else f"{type(error).__name__}: {error}"
+    remedy = "" if known else "Choose something else to go on; the other views are not affected."
+    trace = "".join(traceback.format_exception(error))
+    return (
+        f'<div class="aw-alert" role="alert"><strong>{escape(message)}</strong>'
+        f"{f'<p>{escape(remedy)}</p>' if remedy else ''}"
+        f"<details><summary>Traceback</summary><pre>{escape(trace)}</pre></details></div>"
+    )
+
+
+def busy(text: str) -> str:
+    """Return a moving bar that says what is being computed."""
+    return (
+        f'<div class="aw-busy" role="status"><div class="aw-busy-bar"></div><span>{escape(text)}</span></div>'
+    )

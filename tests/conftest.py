@@ -1,0 +1,13 @@
+"""Settings of every test; they must stand before anything imports TensorFlow or Keras."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+# 2: errors only; else TensorFlow writes about the processor it found.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# The same numbers on every machine: oneDNN chooses its order of additions by the processor.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+# Tests never use a GPU, so that they say the same everywhere.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")

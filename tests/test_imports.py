@@ -1,0 +1,50 @@
+"""The direction of imports, and what `import act_widgets` costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "dask", "matplotlib", "skimage"}
+SECONDS = 0.5
+
+MEASURE = """
+import json, sys, time
+before = time.perf_counter()
+import act_widgets
+seconds = time.perf_counter() - before
+print(json.dumps({"seconds": seconds, "modules": sorted({name.partition(".")[0] for name in sys.modules})}))
+"""
+
+
+def import_in_a_fresh_process() -> dict:
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE],
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if not k.startswith("COV")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return json.loads(done.stdout)
+
+
+def test_imports_point_the_right_way():
+    linter = Path(sysconfig.get_path("scripts")) / "lint-imports"
+    done = subprocess.run([linter], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert not HEAVY & set(import_in_a_fresh_process()["modules"])
+
+
+def test_importing_the_package_is_quick():
+    best = min(import_in_a_fresh_process()["seconds"] for _ in range(3))
+    assert best < SECONDS

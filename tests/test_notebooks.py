@@ -1,0 +1,64 @@
+"""Every notebook runs from top to bottom, and is committed without outputs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "notebooks"
+NOTEBOOKS = sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+CELL_SECONDS = 300
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+# In a process of its own: the notebook's client starts an event loop, and its kernel may crash.
+EXECUTE = f"""
+import sys
+import nbformat
+from nbclient import NotebookClient
+
+notebook = nbformat.read(sys.argv[1], as_version=4)
+NotebookClient(notebook, timeout={CELL_SECONDS}, kernel_name="python3").execute(cwd=sys.argv[2])
+"""
+
+
+def test_there_is_a_quickstart():
+    assert FOLDER / "quickstart.ipynb" in NOTEBOOKS
+
+
+@each_notebook
+def test_notebook_runs(path, tmp_path):
+    environment = {
+        **os.environ,
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", EXECUTE, str(path), str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=4 * CELL_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@each_notebook
+def test_notebook_is_stripped(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    bad = [
+        number
+        for number, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and (cell.outputs or cell.execution_count is not None)
+    ]
+    assert not bad, f"cells {bad} carry outputs or counts; run `make format`"
+    assert "widgets" not in notebook.metadata, "widget state is saved in the notebook; run `make format`"
