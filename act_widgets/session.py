@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -137,11 +137,11 @@ class Session(HasTraits):
 
     def predictions(self, sample: int) -> np.ndarray:
         """Return the main output for one sample, positions averaged, ``(units,)``."""
-        return unit_scores(self.reader)[sample]
+        return unit_scores(self.reader)[self.reader.check_sample(sample)]
 
     def top_class(self, sample: int) -> int:
         """Return the class that the model gives a sample first."""
-        return int(top_classes(self.reader)[sample])
+        return int(top_classes(self.reader)[self.reader.check_sample(sample)])
 
     def class_name(self, target: int) -> str:
         """Return a class's label, or its number in words."""
@@ -208,6 +208,11 @@ class Session(HasTraits):
 
     def _photos(self) -> Photos:
         given = self.reader.inputs.arrays[0] if self._display is None else self._display
+        if not hasattr(given, "__len__"):
+            raise InputError(
+                f"Pictures to show are a sequence, one for each sample. Received: display={given!r:.80} of "
+                f"type {type(given).__name__}. Expected: an array or a list of {self.batch_size} pictures."
+            )
         return Photos(given, stated=self._display is not None, count=self.reader.inputs.size)
 
 
@@ -240,17 +245,17 @@ def channel_count(session: Session, layer: str) -> int:
 
 
 def _checked_method(name: str) -> str:
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         raise InputError(
-            f"No attribution method '{name}'. Expected: {listed(nearest(name, METHODS, len(METHODS)))}."
+            f"No attribution method {name!r}. Expected: {listed(nearest(str(name), METHODS, len(METHODS)))}."
         )
     return name
 
 
 def _checked_budget(cache_bytes: int | None) -> int:
     budget = DEFAULT_BUDGET if cache_bytes is None else cache_bytes
-    if isinstance(budget, int) and budget > 0:
-        return budget
+    if isinstance(budget, int | np.integer) and not isinstance(budget, bool) and budget > 0:
+        return int(budget)
     raise InputError(
         f"The budget of the cache is a number of bytes. Received: cache_bytes={cache_bytes!r}. "
         "Expected: a positive integer, such as 2**30."
@@ -260,6 +265,11 @@ def _checked_budget(cache_bytes: int | None) -> int:
 def _checked_labels(labels: Sequence[str] | None, head: Head) -> tuple[str, ...] | None:
     if labels is None:
         return None
+    if not isinstance(labels, Iterable):
+        raise InputError(
+            f"Labels are a sequence of names. Received: labels={labels!r:.80} of type "
+            f"{type(labels).__name__}. Expected: {head.units} strings."
+        )
     names = tuple(str(name) for name in labels)
     allowed = (1, 2) if head.units == 1 else (head.units,)
     if isinstance(labels, str) or len(names) not in allowed:

@@ -40,13 +40,13 @@ def build_digits() -> None:
     keras.utils.set_random_seed(1)
     moved = keras.Sequential(
         [
-            keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
-            keras.layers.RandomRotation(0.03, fill_mode="constant"),
-            keras.layers.RandomZoom(0.1, fill_mode="constant"),
+            keras.layers.RandomTranslation(0.06, 0.06, fill_mode="constant"),
+            keras.layers.RandomRotation(0.02, fill_mode="constant"),
+            keras.layers.RandomZoom(0.05, fill_mode="constant"),
         ]
     )
     model = digits_cnn()
-    train(model, *training_digits(), lambda images: np.asarray(moved(images, training=True)), epochs=40)
+    train(model, *training_digits(), lambda images: np.asarray(moved(images, training=True)), epochs=20)
     report(model, *held_out_digits())
 
 
@@ -85,7 +85,8 @@ def report(model: keras.Model, images: np.ndarray, classes: np.ndarray) -> None:
     """Write the weights, and print their size and the accuracy on pictures not trained on."""
     right = np.mean(model.predict(images, verbose=0).argmax(axis=1) == classes)
     path = save_weights(model, FOLDER)
-    print(f"{model.name}: {right:.2%} of {len(images)} held-out pictures right, {path.stat().st_size:,} bytes")
+    size = path.stat().st_size
+    print(f"{model.name}: {right:.2%} of {len(images)} held-out pictures right, {size:,} bytes")
 
 
 if __name__ == "__main__":

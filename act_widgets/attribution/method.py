@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import LayerKindError
 from ..keys import Tap
-from ..reading.reader import Reader
+from ..reading.reader import Reader, no_batch_axis
 from .result import Attribution
 
 
@@ -49,6 +49,8 @@ def attribute_batch(reader: Reader, method: Method, layer: str | None, target: i
     targets = [target] * reader.inputs.size if target is not None else list(top_classes(reader))
     targets = [reader.head.check(t) for t in targets]
     activation = reader.activation(tap.address)
+    if len(activation) not in (1, reader.inputs.size):
+        raise no_batch_axis(tap, activation.shape, reader.inputs.size)
     gradient = reader.gradient(tap.address, targets)
     explained = tuple(targets) if target is None else targets[0]
     return _attribution(reader, method, tap, explained, activation, gradient)
@@ -59,6 +61,7 @@ def attribute_sample(
 ) -> Attribution:
     """Return the map of one sample, as a batch of one; gradients of all layers are kept."""
     tap = _spatial_tap(reader, layer)
+    sample = reader.check_sample(sample)
     chosen = int(top_classes(reader)[sample]) if target is None else reader.head.check(target)
     activation = reader.sample_activation(tap.address, sample)[None]
     gradient = reader.sample_gradient(tap.address, sample, chosen)

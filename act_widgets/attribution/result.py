@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from ..errors import LayerKindError
+
 # Below this share of what its channels add up to, a map is rounding noise.
 _NOISE = 1e-6
 
@@ -55,8 +57,10 @@ class Attribution:
         """
         height, width = shape
         if self.maps.ndim != 3:
-            raise ValueError(
-                f"Only maps with two spatial axes can be resized. Received: maps of shape {self.maps.shape}."
+            raise LayerKindError(
+                "Only maps with two spatial axes can be resized. "
+                f"Received: maps of shape {self.maps.shape} at '{self.layer}'. "
+                "Expected: (batch, height, width)."
             )
         pictures = (Image.fromarray(np.ascontiguousarray(m, np.float32)) for m in self.maps)
         return np.stack([np.asarray(p.resize((width, height), Image.Resampling.BILINEAR)) for p in pictures])

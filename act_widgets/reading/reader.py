@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import LayerKindError
+from ..errors import InputError, LayerKindError
 from ..keys import Head, Tap, resolve
 from ..model_graph import Graph
 from ..sources.inputs import Inputs
@@ -77,13 +77,19 @@ class Reader:
         wanted = {self.tap(name).address for name in layers} if layers is not None else set(self.taps)
         addresses = [address for address in self.taps if address in wanted]
         blocks = [self._block_values(addresses, block) for block in range(self._blocks)]
-        return {a: _joined([values[a] for values in blocks]) for a in addresses}
+        return {a: self._whole([values[a] for values in blocks]) for a in addresses}
 
     def sample_activation(self, layer: str, sample: int) -> np.ndarray:
         """Return a layer's activation for one sample, without the batch axis, read-only."""
-        block, row = divmod(sample, self._block)
-        address = self.tap(layer).address
-        return self._block_values([address], block)[address][row]
+        block, row = divmod(self.check_sample(sample), self._block)
+        tap = self.tap(layer)
+        values = self._block_values([tap.address], block)[tap.address]
+        start, stop = self._rows(block)
+        if values.shape[:1] == (stop - start,):
+            return values[row]
+        if values.shape[:1] == (1,):  # computed once for all samples
+            return values[0]
+        raise no_batch_axis(tap, values.shape, stop - start)
 
     def is_ready(self, layer: str, sample: int) -> bool:
         """Whether a layer's activation for a sample can be looked up."""
@@ -150,8 +156,11 @@ class Reader:
         One backward pass keeps the gradients for all layers, so that the next layer is looked up.
         """
         address = self._float_tap(layer).address
+        self.check_sample(sample)
         wanted = [tap.address for tap in self.taps.values() if tap.is_float]
         gradient = self._gradients(sample, target, wanted, needed=address).get(address)
+        if gradient is not None and gradient.shape[:1] != (1,):
+            raise no_batch_axis(self.taps[address], gradient.shape, 1)
         return None if gradient is None else gradient[0]
 
     def has_gradient(self, layer: str, sample: int, target: int) -> bool:
@@ -161,6 +170,22 @@ class Reader:
     @property
     def _blocks(self) -> int:
         return -(-self.inputs.size // self._block)
+
+    def check_sample(self, sample: int) -> int:
+        """Return `sample`, or raise an `InputError` when the batch has no such one."""
+        if 0 <= sample < self.inputs.size:
+            return sample
+        raise InputError(
+            f"No sample {sample}: the batch has {self.inputs.size}. Received: sample={sample}. "
+            f"Expected: 0 to {self.inputs.size - 1}."
+        )
+
+    def _whole(self, parts: list[np.ndarray]) -> np.ndarray:
+        """Join the blocks of an activation, unless it is computed once for all samples."""
+        first = parts[0]
+        start, stop = self._rows(0)
+        shared = first.shape[:1] != (stop - start,) and all(np.array_equal(first, p) for p in parts)
+        return first if shared else _joined(parts)
 
     def _float_tap(self, layer: str) -> Tap:
         tap = self.tap(layer)
@@ -228,8 +253,22 @@ class Reader:
     def _known(self, sample: int) -> dict[str, np.ndarray]:
         """Return what is kept of a sample's activations, with a batch axis of one."""
         block, row = divmod(sample, self._block)
+        start, stop = self._rows(block)
         found = ((a, self.cache.peek(("activation", a, block))) for a in self.taps)
-        return {a: value[row : row + 1] for a, value in found if value is not None}
+        return {
+            a: value[row : row + 1]
+            for a, value in found
+            if value is not None and value.shape[:1] == (stop - start,)
+        }
+
+
+def no_batch_axis(tap: Tap, shape: tuple[int, ...], samples: int) -> LayerKindError:
+    """Return the error for a layer whose numbers can't be told apart by sample."""
+    return LayerKindError(
+        f"The first axis of '{tap.address}' is not the batch's. Received: shape {shape} for {samples} "
+        f"sample{'s' if samples != 1 else ''}. Expected: one entry for each sample; "
+        "capture() gives the whole array."
+    )
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -238,9 +277,10 @@ def _joined(parts: list[Any]) -> Any:
     if len(parts) == 1:
         return first
     if isinstance(first, dict):
-        return {key: _joined([part[key] for part in parts]) for key in first}
+        return type(first)((key, _joined([part[key] for part in parts])) for key in first)
     if isinstance(first, list | tuple):
-        return type(first)(_joined([part[i] for part in parts]) for i in range(len(first)))
+        make = getattr(first, "_make", type(first))
+        return make(_joined([part[i] for part in parts]) for i in range(len(first)))
     whole = np.concatenate(parts)
     whole.flags.writeable = False
     return whole

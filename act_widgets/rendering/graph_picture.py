@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .graph_layout import Drawing
-from .layer_families import family
+from .layer_families import GROUP, family
 
 _LINE, _FRAME, _CHOSEN = (120, 120, 120), (190, 190, 190), (213, 94, 0)
 _TALLEST = 1600
@@ -23,7 +23,7 @@ def paint(drawing: Drawing, selected: str = "") -> np.ndarray:
         pen.line([tuple(point) for point in line.points], fill=_LINE, width=1)
     font = ImageFont.load_default(12)
     for box in drawing.boxes:
-        colours = family(box.node.kind)
+        colours = GROUP if box.role in {"group", "output"} else family(box.node.kind)
         corners = (box.x, box.y, box.x + box.width, box.y + box.height)
         chosen = box.node.address == selected
         pen.rectangle(

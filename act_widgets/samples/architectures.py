@@ -12,12 +12,14 @@ from .pictures import SHAPE_NAMES
 
 
 def digits_cnn() -> keras.Model:
-    """Return the untrained network for digits, ``(batch, 8, 8, 1)`` to ten probabilities."""
+    """Return the untrained network for digits, ``(batch, 8, 8, 1)`` to ten probabilities.
+
+    The maps stay 8 × 8 to the last, because smaller ones could not tell where in a digit they are.
+    """
     image = layers.Input((8, 8, 1), name="image")
     x = _convolution(image, 16, "stem")
     x = _convolution(x, 32, "block1")
     x = _residual(x, 32, "block2")
-    x = layers.MaxPooling2D(name="pool")(x)
     x = _residual(x, 48, "block3")
     return _classifier(image, x, len(DIGIT_NAMES), "digits_cnn")
 

@@ -21,7 +21,8 @@ def load_weights(model: keras.Model) -> keras.Model:
 def save_weights(model: keras.Model, folder: Path) -> Path:
     """Write a trained sample network's weights to ``folder`` and return the file's path."""
     path = folder / f"{model.name}.npz"
-    np.savez(path, **{key: np.asarray(variable) for key, variable in _variables(model).items()})
+    arrays: dict[str, Any] = {key: np.asarray(variable) for key, variable in _variables(model).items()}
+    np.savez(path, **arrays)
     return path
 
 

@@ -21,7 +21,10 @@ from .recorder import Recorder
 from .state import untouched
 from .trace import Trace, as_array, trace_model
 
-_traces: weakref.WeakKeyDictionary[Any, dict[tuple, Trace]] = weakref.WeakKeyDictionary()
+_traces: weakref.WeakKeyDictionary[Any, tuple[dict[tuple, Trace], list[weakref.ref]]] = (
+    weakref.WeakKeyDictionary()
+)
+_called: weakref.WeakSet[Any] = weakref.WeakSet()
 _tracing = threading.RLock()
 
 
@@ -55,7 +58,7 @@ class KerasSource:
 
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None = None) -> Reading:
         """Run the model once: compiled if its trace is there already, else eagerly."""
-        trace = self._known_traces().get(inputs.signature)
+        trace = self._known_trace(inputs)
         return self._eager(inputs, wanted) if trace is None else self._compiled(trace, inputs, wanted)
 
     def activation(self, inputs: Inputs, known: Mapping[str, np.ndarray]) -> str | None:
@@ -75,19 +78,32 @@ class KerasSource:
     def trace(self, inputs: Inputs) -> Trace:
         """Return the trace for inputs of this signature, made at the first use."""
         with _tracing:
-            known = self._known_traces()
-            if inputs.signature not in known:
+            trace = self._known_trace(inputs)
+            if trace is None:
                 self._build(inputs)
                 trace = trace_model(self.model, inputs)
                 names = self._input_names()
                 trace.tensors = dict(zip(names, trace.inputs, strict=False)) | trace.tensors
                 trace.taps = _input_taps(names, inputs) | trace.taps
-                known[inputs.signature] = trace
-            return known[inputs.signature]
+                traces, _ = _traces[self.model] = self._known_traces(), self._parts()
+                traces[inputs.signature, trace.batch] = trace
+            return trace
+
+    def _known_trace(self, inputs: Inputs) -> Trace | None:
+        """Return the trace for any batch size, or else the one for this size."""
+        known = self._known_traces()
+        return known.get((inputs.signature, None)) or known.get((inputs.signature, inputs.size))
 
     def _known_traces(self) -> dict[tuple, Trace]:
         with _tracing:
-            return _traces.setdefault(self.model, {})
+            traces, parts = _traces.get(self.model, ({}, []))
+            now = self._parts()
+            same = len(parts) == len(now) and all(a() is b() for a, b in zip(parts, now, strict=True))
+            return traces if same else {}
+
+    def _parts(self) -> list[weakref.ref]:
+        """Return what a trace is made of: it is stale once a layer or weight was exchanged."""
+        return [weakref.ref(part) for part in (*self.model._flatten_layers(), *self.model.weights)]
 
     def _input_names(self) -> list[str]:
         """Return the names of the outermost model's own input layers, in their order."""
@@ -97,13 +113,19 @@ class KerasSource:
         return [name for name in names if name in own]
 
     def _build(self, inputs: Inputs) -> None:
-        """Create the variables of a model that was never called, as its first call would."""
-        if all(layer.built for layer in self.model._flatten_layers()):
+        """Create the variables of a model that was never called, as its first call would.
+
+        Layers that inference does not use stay as they are.
+        """
+        if self.model in _called or all(layer.built for layer in self.model._flatten_layers()):
             return
         if isinstance(self.model, keras.Sequential) and len(inputs.arrays) == 1:
             self.model.build((None, *inputs.arrays[0].shape[1:]))
         if not all(layer.built for layer in self.model._flatten_layers()):
-            self._call(inputs.rows(0, 1))
+            # All samples: a recurrent state is created for this many.
+            with untouched(self.model), intercept(Recorder()):
+                self._call(inputs)
+        _called.add(self.model)
 
     def _call(self, inputs: Inputs) -> Any:
         packed = inputs.pack([keras.ops.convert_to_tensor(a) for a in inputs.arrays])
@@ -163,8 +185,9 @@ def load_keras(path: str) -> Any:
     """Load a model file, not compiled."""
     try:
         return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError) as error:
+    except Exception as error:
         raise ModelError(
             f"No Keras model could be loaded. Received: path '{path}'. "
-            f"Expected: a .keras or .h5 file. Keras said: {error}"
+            "Expected: a .keras or .h5 file, its custom classes imported before. "
+            f"Keras said: {error}"
         ) from error

@@ -32,6 +32,7 @@ class _Frame:
 
     address: str
     operations: frozenset[int] = frozenset()
+    is_loop: bool = False
     counts: Counter = field(default_factory=Counter)
 
     def inner(self, name: str) -> str:
@@ -68,7 +69,6 @@ class Recorder:
         self.tensors: dict[str, Any] = {}
         self.unreachable: dict[str, str] = {}
         self._stack: list[_Frame] = []
-        self._loops = 0
         self._channel_axis = 1 if keras.config.image_data_format() == _CHANNELS_FIRST else -1
 
     def call(self, operation: Any, original: Callable, args: tuple, kwargs: dict) -> Any:
@@ -76,22 +76,26 @@ class Recorder:
         outermost = not self._stack
         address = "" if outermost else self._stack[-1].inner(self._name(operation))
         parent = "" if outermost else self._stack[-1].address
-        is_loop = isinstance(operation, keras.layers.RNN)
-        self._stack.append(_Frame(address, _operations(operation)))
-        self._loops += is_loop
+        frame = _Frame(address, _operations(operation), isinstance(operation, keras.layers.RNN))
+        self._stack.append(frame)
         try:
             outputs = original(operation, *args, **kwargs)
         finally:
             self._stack.pop()
-            self._loops -= is_loop
         if outermost:
             return outputs
-        if self._loops:
-            once = address.split("#")[0]
-            self.unreachable[once] = "it is called once per time step, inside the loop of its layer"
+        if any(frame.is_loop for frame in self._stack):
+            self.unreachable[self._once(address)] = (
+                "it is called once per time step, inside the loop of its layer"
+            )
             return outputs
         self.calls.append(Call(address, type(operation).__name__, parent, _parameters(operation)))
         return self._keep(address, operation, outputs)
+
+    def _once(self, address: str) -> str:
+        """Return an address inside a loop without the number of the time step."""
+        loop = next(frame.address for frame in self._stack if frame.is_loop)
+        return loop + re.sub(r"#\d+", "", address[len(loop) :])
 
     def _name(self, operation: Any) -> str:
         if isinstance(operation, keras.Layer) or id(operation) in self._stack[-1].operations:
@@ -102,7 +106,8 @@ class Recorder:
     def _keep(self, address: str, operation: Any, outputs: Any) -> Any:
         axis = self._axis_of(operation)
         leaves = keras.tree.flatten(outputs)
-        names = list(_output_names(outputs))
+        numbered = keras.tree.pack_sequence_as(outputs, list(range(len(leaves))))
+        names = [name for _, name in sorted(_output_names(numbered))]
         kept = [
             self._keep_one(f"{address}:{name}" if name else address, type(operation).__name__, leaf, axis)
             for name, leaf in zip(names, leaves, strict=True)
@@ -154,14 +159,12 @@ def _parameters(operation: Any) -> int:
     return operation.count_params() if isinstance(operation, keras.Layer) and operation.built else 0
 
 
-def _output_names(outputs: Any) -> Iterator[str]:
-    """Yield a name per output leaf: the first of a list is the layer's own address."""
-    if isinstance(outputs, dict):
-        for key in sorted(outputs):
-            yield from (f"{key}.{rest}" if rest else str(key) for rest in _output_names(outputs[key]))
-    elif isinstance(outputs, list | tuple):
-        for index, item in enumerate(outputs):
-            own = str(index) if index else ""
-            yield from (".".join(filter(None, (own, rest))) for rest in _output_names(item))
-    else:
-        yield ""
+def _output_names(numbered: Any) -> Iterator[tuple[int, str]]:
+    """Yield each output leaf's number and name: the first of a list is the layer's own address."""
+    if isinstance(numbered, int):
+        yield numbered, ""
+        return
+    items = numbered.items() if isinstance(numbered, dict) else enumerate(numbered)
+    for key, item in items:
+        own = str(key) if key or isinstance(numbered, dict) else ""
+        yield from ((number, ".".join(filter(None, (own, rest)))) for number, rest in _output_names(item))

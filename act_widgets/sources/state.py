@@ -24,4 +24,5 @@ def untouched(model: Any) -> Iterator[None]:
     finally:
         for layer, kept, ids in losses:
             layer._losses[:] = kept
+            layer._loss_ids.clear()
             layer._loss_ids |= ids

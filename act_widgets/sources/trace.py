@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..errors import ModelError
 from ..keys import Tap
 from .inputs import Inputs
 from .intercept import intercept
@@ -76,7 +77,12 @@ class Trace:
         }
         self._gradients: dict[str, Any] = {}
         with self.graph.as_default():
-            self._mask = tf.compat.v1.placeholder(self.scores.dtype, [None, None], "target_mask")
+            self._mask = tf.compat.v1.placeholder(tf.float32, [None, None], "target_mask")
+
+    @property
+    def batch(self) -> int | None:
+        """The batch size that the trace was made for; None if it serves any."""
+        return self.inputs[0].shape[0]
 
     def forward(self, inputs: Inputs, wanted: Sequence[str]) -> list[np.ndarray]:
         """Return the tensors at `wanted`, then the flat outputs, in one compiled pass."""
@@ -115,30 +121,35 @@ class Trace:
             scores = self.scores if rank > 1 else self.scores[:, None]
             if rank > 2:  # positions: the score of a unit is its mean over them
                 scores = tf.reduce_mean(scores, axis=list(range(1, rank - 1)))
-            made = tf.gradients(tf.reduce_sum(scores * self._mask), [self.tensors[a] for a in missing])
+            score = tf.reduce_sum(scores * tf.cast(self._mask, scores.dtype))
+            made = tf.gradients(score, [self.tensors[a] for a in missing])
         dense = (tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in made)
         self._gradients.update(zip(missing, dense, strict=True))
 
     def checked_activation(self, inputs: Inputs, known: Mapping[str, np.ndarray]) -> str | None:
         """Return the activation between scores and output, once numbers have confirmed it.
 
-        If they do not, the output itself is what gradients explain from then on.
+        If they do not, the output itself is what gradients explain from then on. Numbers that are
+        not finite confirm nothing: the next batch is asked.
         """
         with self._lock:
-            if not self._checked:
-                values = self._run_known(inputs, known, [self.scores, self.main])
-                if self.activation and not np.allclose(
-                    _APPLY[self.activation](values[0]), values[1], atol=1e-2
-                ):
+            if self.activation and not self._checked:
+                scores, output = self._run_known(inputs, known, [self.scores, self.main])
+                finite = np.isfinite(scores).all(-1) & np.isfinite(output).all(-1)
+                applied = _APPLY[self.activation](scores[finite])
+                if not np.allclose(applied, output[finite], atol=1e-2):
                     self.scores, self.activation = self.main, None
-                self._checked = True
+                    self._gradients.clear()
+                self._checked = bool(finite.any())
             return self.activation
 
     def _run_known(
         self, inputs: Inputs, known: Mapping[str, np.ndarray], fetches: Sequence[Any], mask: Any = None
     ) -> list[np.ndarray]:
         """Run to `fetches`, starting from what is known of this batch."""
-        fed = [address for address in known if address in self.tensors]
+        # What is computed once for all samples, such as embedded positions, is no row of a batch.
+        batch = self.inputs[0].shape[:1]
+        fed = [a for a in known if a in self.tensors and self.tensors[a].shape[:1] == batch]
         feeds = [*self.inputs, *(self.tensors[address] for address in fed)]
         values = [*inputs.arrays, *(known[address] for address in fed)]
         if mask is not None:
@@ -164,11 +175,24 @@ def trace_model(model: Any, inputs: Inputs) -> Trace:
 
     A batch axis of any size is tried first; models that need a fixed one are traced for the
     size of `inputs`.
+
+    Raises
+    ------
+    ModelError
+        If the model's call does not work without values.
     """
     try:
-        return _trace(model, inputs, batch=None)
-    except (ValueError, TypeError):
-        return _trace(model, inputs, batch=inputs.size)
+        try:
+            return _trace(model, inputs, batch=None)
+        except (ValueError, TypeError):
+            return _trace(model, inputs, batch=inputs.size)
+    except Exception as error:
+        shapes = ", ".join(f"{a.shape} {a.dtype}" for a in inputs.arrays)
+        raise ModelError(
+            f"The model '{model.name}' can't be traced, so its gradients and its graph can't be read; its "
+            f"activations can. Received: inputs {shapes}. Expected: a call that takes no decision "
+            f"in Python on values, and names that TensorFlow allows. It said: {error}"
+        ) from error
 
 
 def _trace(model: Any, inputs: Inputs, batch: int | None) -> Trace:
@@ -198,11 +222,12 @@ def _trace(model: Any, inputs: Inputs, batch: int | None) -> Trace:
 
 
 def as_array(tensor: Any) -> np.ndarray:
-    """Return the tensor's values without a copy where possible; half precision as float32."""
+    """Return the tensor's values, read-only; without a copy where possible, half precision as float32."""
     if tensor.dtype in (tf.bfloat16, tf.float16):
-        return tf.cast(tensor, tf.float32).numpy()
+        tensor = tf.cast(tensor, tf.float32)
     if tensor.dtype == tf.string:
-        return np.asarray(tensor.numpy(), dtype=object)
-    array = np.asarray(memoryview(tensor))
+        array = np.array(tensor.numpy(), dtype=object)
+    else:
+        array = np.asarray(memoryview(tensor))
     array.flags.writeable = False
     return array

@@ -34,18 +34,17 @@ class Overlay:
         The map, raw, on the layer's grid.
     large : Picture
         The map interpolated to the input's size.
-    layer, words : str
-        Where the map is taken; method, which scores were explained, and the class.
+    name : str
+        The class explained.
     remark : str
-        Why the map is blank, or taken at another layer; empty if neither.
+        Method, layer, which scores were explained, and why the map is blank if it is.
     """
 
     array: np.ndarray
     large: Picture
     scale: Scale
     photo: np.ndarray
-    layer: str
-    words: str
+    name: str
     remark: str
 
 
@@ -107,13 +106,13 @@ class AttributionView(View):
         scale = Scale(0.0, float(np.nan_to_num(chart).max()))
         photo = pictures.enlarged(photo, _FINE)
         large = np.asarray(Image.fromarray(chart).resize(photo.shape[1::-1], Image.Resampling.BILINEAR))
-        remarks = [result.blank_reason(0) or ""]
+        remarks = [f"{METHODS[method].title} at '{layer}', explaining the {result.scores}."]
         if layer != chosen:
-            remarks.append(f"'{chosen}' has no spatial axes: the map is taken at '{layer}'.")
+            remarks.append(f"'{chosen}' has no spatial axes.")
+        remarks.append(result.blank_reason(0) or "")
         name = self.session.class_name(target)
-        words = f"{METHODS[method].title} of the {result.scores} · {name}"
         picture = Picture(pictures.quantised(large, scale), _COLOURS)
-        return Overlay(chart, picture, scale, photo, layer, words, " ".join(filter(None, remarks)))
+        return Overlay(chart, picture, scale, photo, name, " ".join(filter(None, remarks)))
 
     def draw(self, result: Overlay) -> None:
         """Show the input, and the map above it."""
@@ -128,7 +127,7 @@ class AttributionView(View):
         )
         self._bar.value = text.colour_bar(_COLOURS, result.scale)
         self._under.value = text.caption(result.remark)
-        self.note(result.words, result.layer)
+        self.note(result.name)
 
     def picture(self, result: Overlay) -> bytes:
         """Return the overlay as a PNG."""

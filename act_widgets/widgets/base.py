@@ -46,7 +46,7 @@ class View(ipywidgets.VBox):
         self._shown: Hashable = None
         self._memo: tuple[Hashable, Any] = (None, None)
         self._turn = threading.RLock()
-        self._following = False
+        self._following = self._closed = False
         self._after: list[Callable[[], None]] = []
         self._heading = ipywidgets.HTML(text.heading(self.title))
         self._alert = ipywidgets.HTML()
@@ -137,7 +137,7 @@ class View(ipywidgets.VBox):
         try:
             yield
         finally:
-            self._following = False
+            self._following = self._closed = False
 
     def choose(self, trait: str, value: Any) -> None:
         """Set a trait of the selection, unless the view itself is following it just now."""
@@ -150,7 +150,10 @@ class View(ipywidgets.VBox):
         self._heading.value = text.heading(self.title, short, " · ".join(filter(None, (layer, words))))
 
     def close(self) -> None:
-        """Stop following the selection and free the widgets."""
+        """Stop following the selection and free the widgets. Closing again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         self.session.selection.unobserve(self._on_change, names=list(self.watches))
         self.session.unobserve(self._on_change, names=["version"])
         worker_of(self.session).withdraw(id(self))

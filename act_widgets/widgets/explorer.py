@@ -105,16 +105,12 @@ class Explorer(ipywidgets.VBox):
             [v.class_selector, v.attribution, v.predictions],
         ]
         boxes = [ipywidgets.VBox(column) for column in columns]
-        for box in boxes:
+        for index, box in enumerate(boxes):
             box.add_class("aw-column")
-        return ipywidgets.GridBox(
-            boxes,
-            layout={
-                "grid_template_columns": "repeat(auto-fit, minmax(270px, 1fr))",
-                "grid_gap": "10px",
-                "width": "100%",
-            },
-        )
+            box.add_class(f"aw-column-{index}")
+        grid = ipywidgets.VBox(boxes)
+        grid.add_class("aw-grid")
+        return grid
 
     def _facts(self) -> str:
         session = self.session

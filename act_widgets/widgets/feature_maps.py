@@ -83,7 +83,7 @@ class FeatureMaps(View):
     watches = ("layer", "channel", "sample")
 
     def __init__(self, session: Session, *, colours: str = SEQUENTIAL[0], scale: str = _OWN) -> None:
-        self._colours = ipywidgets.Dropdown(options=SEQUENTIAL, value=colours, layout={"width": "110px"})
+        self._colours = ipywidgets.Dropdown(options=SEQUENTIAL, value=colours, layout={"width": "84px"})
         self._colours.tooltip = "Colour map"
         self._scale = ipywidgets.ToggleButtons(
             options=[_OWN, _SHARED],

@@ -67,7 +67,7 @@ class Histogram(View):
         )
         self._axes = [
             bqplot.Axis(
-                scale=self._x, label="activation", num_ticks=5, grid_lines="none", tick_format=".3~g"
+                scale=self._x, label="activation", grid_lines="none", label_offset="30px", tick_format=".3~g"
             ),
             bqplot.Axis(
                 scale=self._y[_LINEAR],
@@ -135,6 +135,7 @@ class Histogram(View):
             self._bars.y = np.where(counts > 0, counts, _LOG_FLOOR) if log else counts
             self._bars.base = _LOG_FLOOR if log else 0.0
             self._bars.scales = {"x": self._x, "y": scale}
+        self._axes[0].tick_values = np.linspace(result.edges[0], result.edges[-1], 4)
         self._axes[1].scale = scale
         self._axes[1].tick_values = _ticks(counts.max(), log)
         self._axes[1].label = "count (log)" if log else "count"

@@ -1,0 +1,31 @@
+from . import samples as samples
+from .attribution.result import Attribution as Attribution
+from .errors import ActWidgetsError as ActWidgetsError
+from .errors import InputError as InputError
+from .errors import LayerKindError as LayerKindError
+from .errors import ModelError as ModelError
+from .errors import TargetError as TargetError
+from .errors import UnknownLayerError as UnknownLayerError
+from .functions import Activations as Activations
+from .functions import attribute as attribute
+from .functions import capture as capture
+from .functions import graph as graph
+from .model_graph import Edge as Edge
+from .model_graph import Graph as Graph
+from .model_graph import Node as Node
+from .selection import Selection as Selection
+from .session import Session as Session
+from .widgets.attribution_view import AttributionView as AttributionView
+from .widgets.channel_view import ChannelView as ChannelView
+from .widgets.controls import ChannelSlider as ChannelSlider
+from .widgets.controls import ClassSelector as ClassSelector
+from .widgets.controls import LayerPicker as LayerPicker
+from .widgets.explorer import Explorer as Explorer
+from .widgets.explorer import explore as explore
+from .widgets.feature_maps import FeatureMaps as FeatureMaps
+from .widgets.graph_view import GraphView as GraphView
+from .widgets.histogram import Histogram as Histogram
+from .widgets.predictions import Predictions as Predictions
+from .widgets.sample_picker import SamplePicker as SamplePicker
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Arrays and graphs to pictures; nothing here knows models or widgets."""

@@ -1,0 +1,317 @@
+"""The explorer in real JupyterLab: every choice changes every linked view, and pixels prove it."""
+
+from __future__ import annotations
+
+import cmap
+import numpy as np
+import pytest
+from playwright.sync_api import Locator
+
+from tests.browser.lab import Lab
+
+DIGITS = """
+import act_widgets as aw
+model, images, labels = aw.samples.digits()
+ex = aw.explore(model, images, labels=labels, layer="block1_relu")
+ex
+"""
+VIRIDIS = (cmap.Colormap("viridis").lut(254)[:, :3] * 255).round()
+CHOSEN = "select => select.selectedOptions[0].label"
+CANVASES = ("FeatureMaps", "ChannelView", "AttributionView")
+
+
+@pytest.fixture
+def page(lab: Lab) -> Lab:
+    lab.set_viewport(1600, 1600)
+    lab.show(DIGITS)
+    settle(lab)
+    return lab
+
+
+def settle(lab: Lab) -> None:
+    """Wait until the kernel has computed all that was asked for, and the page has drawn it."""
+    lab.wait_idle()
+    assert lab.value("__import__('act_widgets.widgets.worker', fromlist=['']).worker_of(ex.session).wait()")
+    lab.wait_idle()
+
+
+def card(lab: Lab, name: str) -> Locator:
+    return lab.page.locator(f".aw-{name}").first
+
+
+def canvas(lab: Lab, name: str) -> Locator:
+    return card(lab, name).locator("canvas").first
+
+
+def pictures(lab: Lab) -> dict[str, np.ndarray]:
+    return {name: lab.pixels(canvas(lab, name)) for name in CANVASES}
+
+
+def bars(lab: Lab) -> list[str]:
+    heights = "rects => rects.map(rect => rect.getAttribute('height'))"
+    return card(lab, "Histogram").locator("g.bar rect, .bargroup rect").evaluate_all(heights)
+
+
+def shown(lab: Lab) -> dict[str, object]:
+    """Return all that a reader sees of the linked views."""
+    return {
+        **{name: picture.tobytes() for name, picture in pictures(lab).items()},
+        "Histogram": bars(lab),
+        "LayerPicker": card(lab, "LayerPicker").locator("select").evaluate(CHOSEN),
+        "ChannelSlider": card(lab, "ChannelSlider").locator(".widget-readout").inner_text(),
+        "Predictions": card(lab, "Predictions").inner_html(),
+        "ClassSelector": card(lab, "ClassSelector").locator("select").evaluate(CHOSEN),
+        "GraphView": card(lab, "GraphView").locator("svg").first.evaluate("s => s.outerHTML"),
+    }
+
+
+def wait_changed(lab: Lab, before: dict[str, object], names: set[str]) -> dict[str, object]:
+    """Wait until all views in `names` show something else than before, and return what is shown."""
+
+    def changed() -> dict[str, object] | None:
+        now = shown(lab)
+        return now if all(now[name] != before[name] for name in names) else None
+
+    return lab.until(changed)
+
+
+def expected_colours(values: np.ndarray) -> np.ndarray:
+    low, high = min(values.min(), 0.0) if values.min() < 0 else values.min(), values.max()
+    return VIRIDIS[np.floor((values - low) / (high - low) * 253 + 0.5).astype(int)]
+
+
+def cells(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return the colour in the middle of each cell of a map that fills a canvas."""
+    height, width = picture.shape[:2]
+    rows = ((np.arange(shape[0]) + 0.5) * height / shape[0]).astype(int)
+    columns = ((np.arange(shape[1]) + 0.5) * width / shape[1]).astype(int)
+    return picture[rows][:, columns, :3].astype(float)
+
+
+def assert_channel_view_is_true(lab: Lab) -> None:
+    """The large map holds, cell for cell, the colours of the activation that the model computed."""
+    values = np.array(
+        lab.value(
+            "model and aw.capture(model, images[ex.selection.sample:][:1], [ex.selection.layer])"
+            "[ex.selection.layer][0, ..., ex.selection.channel]"
+        )
+    )
+    wanted = expected_colours(values)
+
+    def agrees() -> bool:
+        drawn = cells(lab.pixels(canvas(lab, "ChannelView")), values.shape)
+        return bool(np.abs(drawn - wanted).max() <= 2)
+
+    lab.until(agrees)
+
+
+def click_on_canvas(lab: Lab, name: str, x: float, y: float) -> None:
+    """Click at a place given in canvas pixels."""
+    box = canvas(lab, name).bounding_box()
+    size = canvas(lab, name).evaluate("c => [c.width, c.height]")
+    assert box is not None
+    lab.page.mouse.click(box["x"] + x * box["width"] / size[0], box["y"] + y * box["height"] / size[1])
+
+
+def test_every_choice_changes_every_linked_view_and_runs_the_model_no_more(page: Lab):
+    lab = page
+    passes = lab.value("ex.session.stats()")
+    assert passes["forward_passes"] == 1
+    assert_channel_view_is_true(lab)
+    now = shown(lab)
+
+    # A layer, from the list.
+    card(lab, "LayerPicker").locator("select").select_option(label=layer_label(lab, "block2_relu2"))
+    now = wait_changed(lab, now, {*CANVASES, "Histogram", "LayerPicker", "GraphView"})
+    assert lab.value("ex.selection.layer") == "block2_relu2"
+    settle(lab)
+    assert_channel_view_is_true(lab)
+
+    # A channel, by dragging the slider.
+    now = shown(lab)
+    drag_channel_slider(lab, 0.5)
+    now = wait_changed(lab, now, {"FeatureMaps", "ChannelView", "Histogram", "ChannelSlider"})
+    channel = lab.value("ex.selection.channel")
+    assert 5 < channel < lab.value("ex.session.tap('block2_relu2').channels") - 5
+    assert str(channel) in str(now["ChannelSlider"])
+    assert_channel_view_is_true(lab)
+
+    # A channel, by a click in the grid.
+    wanted = (channel + 3) % 24
+    x, y = lab.value(
+        f"(lambda b: (b.x + b.width / 2, b.y + b.height / 2))(ex.views.feature_maps._grid.box({wanted}))"
+    )
+    click_on_canvas(lab, "FeatureMaps", x, y)
+    now = wait_changed(lab, now, {"FeatureMaps", "ChannelView", "ChannelSlider"})
+    assert lab.value("ex.selection.channel") == wanted
+    assert_channel_view_is_true(lab)
+
+    # A class.
+    runs = lab.value("ex.session.stats()")
+    card(lab, "ClassSelector").locator("select").select_option(index=3)
+    now = wait_changed(lab, now, {"AttributionView", "Predictions", "ClassSelector"})
+    settle(lab)
+    assert lab.value("ex.selection.target") is not None
+    # One backward pass for the new class; the layers before needed none, nor do those after it.
+    assert lab.value("ex.session.stats()")["backward_passes"] == runs["backward_passes"] + 1
+
+    # A layer, by a click in the graph.
+    now = shown(lab)
+    node = card(lab, "GraphView").get_by_role("button", name="block2_conv1,")
+    node.scroll_into_view_if_needed()
+    node.click()
+    now = wait_changed(lab, now, {*CANVASES, "Histogram", "LayerPicker"})
+    assert lab.value("ex.selection.layer") == "block2_conv1"
+
+    # A sample, by its thumbnail.
+    click_on_canvas(lab, "SamplePicker", 2.5 * 76, 30)
+    wait_changed(lab, now, {*CANVASES, "Predictions"})
+    assert lab.value("ex.selection.sample") == 2
+    settle(lab)
+
+    done = lab.value("ex.session.stats()")
+    assert done["forward_passes"] == 1
+    assert "1 forward pass" in lab.page.locator(".aw-explorer-head").inner_text()
+    assert lab.page.locator(".aw-alert").count() == 0
+    lab.check()
+
+
+def layer_label(lab: Lab, name: str) -> str:
+    """Return the text of a layer in the list, once the list is there."""
+    options = card(lab, "LayerPicker").locator("option")
+
+    def label() -> str | None:
+        words = ((text.replace("\u00a0", " ").split(), text) for text in options.all_text_contents())
+        return next((text for parts, text in words if parts[:1] == [name]), None)
+
+    return lab.until(label)
+
+
+def drag_channel_slider(lab: Lab, share: float) -> None:
+    handle = card(lab, "ChannelSlider").locator(".noUi-handle")
+    track = card(lab, "ChannelSlider").locator(".noUi-target")
+    start, along = handle.bounding_box(), track.bounding_box()
+    assert start is not None
+    assert along is not None
+    y = start["y"] + start["height"] / 2
+    lab.page.mouse.move(start["x"] + start["width"] / 2, y)
+    lab.page.mouse.down()
+    for step in range(1, 9):
+        lab.page.mouse.move(along["x"] + along["width"] * share * step / 8, y)
+    lab.page.mouse.up()
+    lab.wait_idle()
+
+
+def test_the_views_are_drawn_again_after_a_reload(page: Lab):
+    lab = page
+    lab.python("ex.selection.channel = 7")
+    assert_channel_view_is_true(lab)
+    before = pictures(lab)
+    lab.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    lab.reload()
+    settle(lab)
+
+    def same() -> bool:
+        now = pictures(lab)
+        return all(np.array_equal(before[name], now[name]) for name in CANVASES)
+
+    lab.until(same)
+    lab.python("ex.selection.channel = 9")
+    assert_channel_view_is_true(lab)
+
+
+def test_views_in_other_cells_stay_linked(lab: Lab):
+    lab.show(
+        """
+import act_widgets as aw
+model, images, labels = aw.samples.digits()
+class ex: session = aw.Session(model, images, labels=labels); selection = session.selection
+aw.ChannelView(ex.session)
+""",
+        "aw.LayerPicker(ex.session)",
+        "aw.ClassSelector(ex.session)",
+        "aw.AttributionView(ex.session)",
+        "aw.GraphView(ex.session)",
+    )
+    settle(lab)
+    before = {name: lab.pixels(canvas(lab, name)) for name in ("ChannelView", "AttributionView")}
+    card(lab, "LayerPicker").locator("select").select_option(label=layer_label(lab, "block1_relu"))
+    for name, picture in before.items():
+        lab.until(
+            lambda name=name, picture=picture: not np.array_equal(lab.pixels(canvas(lab, name)), picture)
+        )
+    assert_channel_view_is_true(lab)
+
+
+def test_a_callback_that_raises_shows_its_error_and_the_next_click_works(page: Lab):
+    lab = page
+    lab.python(
+        """
+def complain(change):
+    if change["new"] == "block2_add":
+        raise RuntimeError("planted <b>fault</b>")
+ex.selection.observe(complain, names="layer")
+"""
+    )
+    card(lab, "LayerPicker").locator("select").select_option(label=layer_label(lab, "block2_add"))
+    alert = lab.page.locator(".aw-alert")
+    alert.wait_for()
+    assert "planted <b>fault</b>" in alert.inner_text()
+    assert alert.get_attribute("role") == "alert"
+    card(lab, "LayerPicker").locator("select").select_option(label=layer_label(lab, "block2_relu2"))
+    alert.wait_for(state="detached")
+    assert lab.value("ex.selection.layer") == "block2_relu2"
+    assert_channel_view_is_true(lab)
+
+
+def test_nested_and_subclassed_models_are_explored_to_their_innermost_layers(lab: Lab):
+    lab.set_viewport(1600, 1600)
+    lab.show(
+        """
+import keras, numpy as np, tensorflow as tf, act_widgets as aw
+keras.utils.set_random_seed(0)
+shape = (96, 96, 3)
+backbone = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=shape, name="backbone")
+inputs = keras.Input(shape)
+x = keras.layers.GlobalAveragePooling2D()(backbone(inputs))
+model = keras.Model(inputs, keras.layers.Dense(4, activation="softmax", name="head")(x))
+images = np.random.default_rng(0).random((2, 96, 96, 3), np.float32)
+ex = aw.explore(model, images)
+ex
+"""
+    )
+    settle(lab)
+    group = card(lab, "GraphView").get_by_role("button", name="backbone")
+    group.first.click()
+    inner = card(lab, "GraphView").get_by_role("button", name="Conv1")
+    inner.first.wait_for()
+    card(lab, "LayerPicker").locator("select").select_option(label=layer_label(lab, "block_1_expand_relu"))
+    lab.until(lambda: lab.value("ex.selection.layer") == "backbone/block_1_expand_relu")
+    assert_channel_view_is_true(lab)
+    lab.show(
+        """
+class Block(keras.layers.Layer):
+    def __init__(self):
+        super().__init__(name="block")
+        self.first = keras.layers.Conv2D(6, 3, padding="same", name="first")
+        self.second = keras.layers.Conv2D(6, 3, padding="same", name="second")
+    def call(self, x):
+        x = tf.nn.relu(self.first(x))
+        return x + self.second(x)
+class Own(keras.Model):
+    def __init__(self):
+        super().__init__(name="own")
+        self.block, self.head = Block(), keras.layers.Dense(3, name="head")
+    def call(self, x):
+        return self.head(tf.reduce_mean(self.block(x), [1, 2]))
+model = Own()
+images = np.random.default_rng(0).random((2, 24, 24, 3), np.float32)
+ex = aw.explore(model, images, layer="block/second")
+ex
+"""
+    )
+    settle(lab)
+    assert lab.value("ex.session.layers") == ["block/first", "block/second", "block", "head"]
+    assert lab.page.locator(".aw-alert").count() == 0
+    drawn = lab.pixels(canvas(lab, "FeatureMaps"))
+    assert len(np.unique(drawn.reshape(-1, 4), axis=0)) > 50
