@@ -46,8 +46,8 @@ screenshots: $(BIN)/.chromium ## draw the pictures of the README anew
 samples: $(BIN)/.test ## train the sample models anew
 	$(BIN)/python scripts/build_samples.py
 
-bench: $(BIN)/.test ## measure the times that the README names
-	$(BIN)/python benchmarks/run.py
+bench: $(BIN)/.test ## measure what reading a model costs
+	$(BIN)/python benchmarks/reading.py
 
 clean: ## forget everything that was built or fetched
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -128,7 +128,7 @@ def resolve(name: str, known: Sequence[str]) -> str:
         return name
     fits = [a for a in known if a.endswith("/" + name)]
     if not fits:  # a layer that returns a dictionary stands for its first output
-        calls = {a.rpartition(":")[0]: a for a in reversed(known)}
+        calls = {a.rpartition(":")[0]: a for a in reversed(known) if ":" in a}
         fits = [a for call, a in calls.items() if call == name or call.endswith("/" + name)][::-1]
     if len(fits) == 1:
         return fits[0]

@@ -10,7 +10,7 @@ from traitlets import HasTraits, Int
 
 from .attribution import METHODS, Attribution, attribute_batch, attribute_sample, default_layer
 from .attribution.method import top_classes, unit_scores
-from .errors import InputError, listed, nearest
+from .errors import InputError, ModelError, listed, nearest
 from .keys import Head, Tap
 from .model_graph import Graph
 from .reading.reader import DEFAULT_BUDGET, Reader
@@ -70,7 +70,12 @@ class Session(HasTraits):
         self._display = display
         self.photos = self._photos()
         layers = self.reader.layers
-        first = default_layer(self.reader.taps) or (layers[-1] if layers else "")
+        if not layers:
+            raise ModelError(
+                f"There is nothing inside '{self.model_name}' to look at. Received: a model that calls no "
+                "layer or operation of Keras. Expected: a model of at least one layer."
+            )
+        first = default_layer(self.reader.taps) or layers[-1]
         self.selection = Selection(_Legal(self), layer=first)
 
     @property

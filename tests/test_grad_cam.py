@@ -209,6 +209,44 @@ def test_position_embeddings_do_not_disturb_the_other_samples():
         np.testing.assert_allclose(one.maps[0], expected[sample], rtol=1e-4, atol=1e-6)
 
 
+def test_as_many_positions_as_samples_are_no_batch():
+    class Gated(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.project, self.places = layers.Dense(4, name="project"), layers.Embedding(5, 4, name="places")
+            self.out = layers.Dense(2, name="out")
+
+        def call(self, x):
+            y = self.project(x) * self.places(tf.range(5))
+            return self.out(tf.reduce_mean(tf.nn.relu(y), 1))
+
+    model, x = Gated(), batch(5, 5, 3)
+    model(x)
+    for weight in model.weights:
+        weight.assign(batch(*weight.shape, seed=3))
+    session = aw.Session(model, x)
+    for sample in range(5):
+        found = session.attribution(layer="project", target=1, sample=sample)
+        alone = aw.Session(model, x[sample : sample + 1]).attribution(layer="project", target=1, sample=0)
+        assert np.ptp(found.values) > 0.1
+        np.testing.assert_allclose(found.values, alone.values, rtol=1e-4, atol=1e-6)
+
+
+def test_a_layer_that_passes_its_input_on_has_a_gradient_of_its_own():
+    """y = mean(drop(A)) - 3 mean(A): 1/4 of it goes through the dropout, -2/4 through its input."""
+    x = keras.Input((2, 2, 1), name="picture")
+    maps = layers.Activation("linear", name="maps")(x)
+    drop = layers.Dropout(0.5, name="drop")(maps)
+    gap = layers.GlobalAveragePooling2D(name="gap")
+    model = keras.Model(x, gap(drop) - 3.0 * gap(maps))
+    session = aw.Session(model, np.ones((1, 2, 2, 1), "float32"))
+    assert session.head.units == 1
+    for layer, alpha in (("drop", 1 / 4), ("maps", -2 / 4)):
+        for sample in (None, 0):
+            found = session.attribution(layer=layer, target=1, sample=sample)
+            np.testing.assert_allclose(found.values, np.full((1, 2, 2, 1), alpha), rtol=1e-6)
+
+
 def test_samples_folded_into_one_axis_are_refused_rather_than_mixed_up():
     class Frames(keras.Model):
         def __init__(self):

@@ -220,6 +220,27 @@ def test_masked_steps_do_not_count():
         np.testing.assert_allclose(captured["lstm"][sample], alone[0], **CLOSE)
 
 
+def test_masks_travel_through_a_subclassed_model():
+    class Reads(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.embed = layers.Embedding(9, 4, mask_zero=True, name="embed")
+            self.pass_on = layers.Dropout(0.5, name="drop")
+            self.lstm = layers.LSTM(3, name="lstm")
+
+        def call(self, words):
+            return self.lstm(self.pass_on(self.embed(words)))
+
+    words = np.array([[3, 1, 4, 0, 0], [5, 0, 0, 0, 0]], "int32")
+    model = Reads()
+    eager = aw.capture(model, words)["lstm"]
+    aw.graph(model, words)
+    for sample, length in enumerate((3, 1)):
+        alone = model.lstm(model.embed(words[sample : sample + 1, :length]))
+        for captured in (eager, aw.capture(model, words)["lstm"]):
+            np.testing.assert_allclose(captured[sample], alone[0], **CLOSE)
+
+
 def test_an_embedding_of_positions_is_no_batch():
     model, x = build("positions_shared_by_samples")
     encode = model.get_layer("encode")

@@ -14,7 +14,7 @@ from ..errors import InputError, ModelError
 from ..keys import Tap
 from ..model_graph import Graph
 from .edges import read_graph
-from .inputs import Inputs, example_inputs, read_inputs
+from .inputs import Inputs, example_inputs, expected_inputs, read_inputs
 from .intercept import intercept
 from .protocol import Reading, main_output
 from .recorder import Recorder
@@ -69,6 +69,13 @@ class KerasSource:
         self, inputs: Inputs, wanted: Sequence[str], mask: np.ndarray, known: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """Return gradients of the masked scores; what the scores do not depend on is left out."""
+        fixed = {spec.shape[0] for spec in expected_inputs(self.model)} - {None, inputs.size}
+        if fixed:
+            raise ModelError(
+                f"The model '{self.name}' takes only batches of {fixed.pop()}, and gradients are computed for "
+                f"each sample alone. Received: a batch of {inputs.size}. Expected: a model whose inputs "
+                "state no batch size."
+            )
         return self.trace(inputs).gradients(inputs, wanted, mask, known)
 
     def graph(self, inputs: Inputs) -> Graph:

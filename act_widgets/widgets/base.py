@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import ModelError
 from ..session import Session
 from . import text
+from .parts import parts_of
 from .worker import worker_of
 
 
@@ -34,6 +35,8 @@ class View(ipywidgets.VBox):
     title: ClassVar[str] = ""
     watches: ClassVar[tuple[str, ...]] = ("layer", "channel", "sample", "target", "method")
     working: ClassVar[str] = "computing"
+    # Widgets close themselves when they are collected, also one whose constructor failed.
+    _open = False
 
     def __init__(self, session: Session) -> None:
         if not isinstance(session, Session):
@@ -46,7 +49,7 @@ class View(ipywidgets.VBox):
         self._shown: Hashable = None
         self._memo: tuple[Hashable, Any] = (None, None)
         self._turn = threading.RLock()
-        self._following = self._closed = False
+        self._following = False
         self._after: list[Callable[[], None]] = []
         self._heading = ipywidgets.HTML(text.heading(self.title))
         self._alert = ipywidgets.HTML()
@@ -57,6 +60,7 @@ class View(ipywidgets.VBox):
         self.add_class(f"aw-{type(self).__name__}")
         session.selection.observe(self._on_change, names=list(self.watches))
         session.observe(self._on_change, names=["version"])
+        self._open = True
         self.refresh()
 
     def build(self) -> list[ipywidgets.Widget]:
@@ -137,7 +141,7 @@ class View(ipywidgets.VBox):
         try:
             yield
         finally:
-            self._following = self._closed = False
+            self._following = False
 
     def choose(self, trait: str, value: Any) -> None:
         """Set a trait of the selection, unless the view itself is following it just now."""
@@ -151,15 +155,15 @@ class View(ipywidgets.VBox):
 
     def close(self) -> None:
         """Stop following the selection and free the widgets. Closing again does nothing."""
-        if self._closed:
+        if not self._open:
             return
-        self._closed = True
+        self._open = False
         self.session.selection.unobserve(self._on_change, names=list(self.watches))
         self.session.unobserve(self._on_change, names=["version"])
         worker_of(self.session).withdraw(id(self))
         self._memo = (None, None)
-        for child in _descendants(self):
-            child.close()
+        for part in parts_of(self):
+            part.close()
         super().close()
 
     def _on_change(self, change: dict) -> None:
@@ -193,8 +197,3 @@ class View(ipywidgets.VBox):
         self._shown = None
         self._busy.value = ""
         self._alert.value = text.alert(error)
-
-
-def _descendants(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
-    children = list(getattr(widget, "children", ()))
-    return [inner for child in children for inner in (*_descendants(child), child)]

@@ -22,6 +22,7 @@ from .controls import ChannelSlider, ClassSelector, LayerPicker
 from .feature_maps import FeatureMaps
 from .graph_view import GraphView
 from .histogram import Histogram
+from .parts import parts_of
 from .predictions import Predictions
 from .sample_picker import SamplePicker
 
@@ -50,6 +51,8 @@ class Explorer(ipywidgets.VBox):
         The model and batch to look at.
     """
 
+    _open = False
+
     def __init__(self, session: Session) -> None:
         self.session = session
         self.views = Views(
@@ -69,6 +72,7 @@ class Explorer(ipywidgets.VBox):
         self.add_class("aw-explorer")
         for view in self.views:
             view.on_drawn(self._tell)
+        self._open = True
         self._tell()
 
     @property
@@ -91,9 +95,14 @@ class Explorer(ipywidgets.VBox):
 
     def close(self) -> None:
         """Stop following the selection, and free the widgets and what was kept."""
+        if not self._open:
+            return
+        self._open = False
         for view in self.views:
             view.close()
         self.session.reader.cache.clear()
+        for part in parts_of(self):
+            part.close()
         super().close()
 
     def _dashboard(self) -> ipywidgets.Widget:

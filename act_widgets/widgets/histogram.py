@@ -8,7 +8,6 @@ import bqplot
 import ipywidgets
 import numpy as np
 
-from ..errors import LayerKindError
 from ..rendering import charts, pictures
 from ..session import Session
 from .base import View
@@ -71,7 +70,7 @@ class Histogram(View):
             ),
             bqplot.Axis(
                 scale=self._y[_LINEAR],
-                orientation="vertical",
+                side="left",
                 label="count",
                 label_offset="38px",
                 tick_format="~s",
@@ -113,9 +112,8 @@ class Histogram(View):
         layer, sample, channel = key
         tap = self.session.tap(layer)
         activation = self.session.reader.sample_activation(layer, sample)
-        values = activation if channel is None else by_channel(activation, tap)[channel]
-        if values.dtype.kind in "OSU":
-            raise LayerKindError(f"'{layer}' holds text, which has no histogram. Choose a layer of numbers.")
+        channels = by_channel(activation, tap)
+        values = channels if channel is None else channels[channel]
         finite = values[np.isfinite(values)]
         counts, edges = (
             np.histogram(finite, bins=BINS) if finite.size else (np.zeros(BINS, int), np.arange(BINS + 1.0))
@@ -140,6 +138,12 @@ class Histogram(View):
         self._axes[1].tick_values = _ticks(counts.max(), log)
         self._axes[1].label = "count (log)" if log else "count"
         self.note(result.words, result.layer)
+
+    def close(self) -> None:
+        """Free the scale that is not shown too."""
+        for scale in self._y.values():
+            scale.close()
+        super().close()
 
     def picture(self, result: Counts) -> bytes:
         """Return the chart as a PNG."""

@@ -37,10 +37,6 @@ def as_maps(activation: np.ndarray, tap: Tap) -> Maps:
     LayerKindError
         If the layer holds text.
     """
-    if activation.dtype.kind in "OSU":
-        raise LayerKindError(
-            f"'{tap.address}' holds text, which can't be drawn as maps. Choose a layer of numbers."
-        )
     channels = by_channel(activation, tap)
     sizes = " × ".join(map(str, channels.shape[1:]))
     count = f"{len(channels)} channel{'s' if len(channels) != 1 else ''}"
@@ -59,7 +55,17 @@ def as_maps(activation: np.ndarray, tap: Tap) -> Maps:
 
 
 def by_channel(activation: np.ndarray, tap: Tap) -> np.ndarray:
-    """Return an activation without its batch axis with the channels first."""
+    """Return an activation without its batch axis with the channels first.
+
+    Raises
+    ------
+    LayerKindError
+        If the layer holds text.
+    """
+    if activation.dtype.kind in "OSU":
+        raise LayerKindError(
+            f"'{tap.address}' holds text, which can't be drawn as numbers. Choose a layer of numbers."
+        )
     if activation.ndim == 0:
         return activation.reshape(1)
     return np.moveaxis(activation, 0 if tap.channel_axis == 1 else -1, 0)

@@ -17,6 +17,8 @@ from typing import Any
 import ipywidgets
 from ipycanvas import Canvas, hold_canvas
 
+from .parts import parts_of
+
 # hold_canvas is global to the process: two threads inside would mix their commands.
 _lock = threading.RLock()
 
@@ -109,11 +111,10 @@ class Surface:
         self.canvas.on_mouse_out(leave)
 
     def close(self) -> None:
-        """Free the off-screen canvases."""
+        """Free the off-screen canvases; the canvas on the screen belongs to its card."""
         for sheet in self._sheets:
             sheet.close()
         self._sheets.clear()
-        self.canvas.close()
 
     def _draw(self) -> None:
         for sheet, item in zip(self._sheets, self._placed, strict=False):
@@ -170,9 +171,9 @@ class _Sheet:
         self._png = None
 
     def close(self) -> None:
-        for image in self._images:
-            image.close()
-        self.canvas.close()
+        for widget in (*self._images, self.canvas):
+            for part in (*parts_of(widget), widget):
+                part.close()
 
 
 @contextmanager

@@ -1,0 +1,97 @@
+"""What reading a model costs, side by side with the model itself, in one run.
+
+Run it by ``make bench``. Every figure is a ratio of medians of calls that take turns, so that a busy
+machine slows both sides alike.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import act_widgets as aw
+from act_widgets.reading.reader import Reader
+from act_widgets.sources import open_source
+
+MODELS = {
+    "MobileNetV2": keras.applications.MobileNetV2,
+    "EfficientNetV2B0": keras.applications.EfficientNetV2B0,
+    "ResNet50": keras.applications.ResNet50,
+}
+ROUNDS = 9
+
+
+def medians(*functions: Callable[[], Any], rounds: int = ROUNDS) -> list[float]:
+    """Return the median seconds of each function; they take turns, after one call unmeasured."""
+    times: list[list[float]] = [[] for _ in functions]
+    for turn in range(rounds + 1):
+        for index, function in enumerate(functions):
+            start = time.perf_counter()
+            function()
+            if turn:
+                times[index].append(time.perf_counter() - start)
+    return [statistics.median(t) for t in times]
+
+
+def first_look(model: Any, images: np.ndarray) -> Any:
+    """Read all layers as a fresh session does: nothing kept, nothing traced."""
+    source = open_source(model)
+    return Reader(source, source.read_inputs(images)).activations()
+
+
+def measure(name: str) -> None:
+    """Print the ratios of one model."""
+    keras.utils.set_random_seed(0)
+    model = MODELS[name](weights=None)
+    images = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    rival = keras.Model(model.inputs, [layer.output for layer in layers])
+
+    eager, ours, theirs = medians(
+        lambda: model(images, training=False), partial(first_look, model, images), lambda: rival(images)
+    )
+    print(f"{name}: first look at all layers / one eager call {ours / eager:.2f}")
+    print(f"{name}: first look / eager call of one sub-model of all layers {ours / theirs:.2f}")
+
+    compiled = tf.function(lambda x: model(x, training=False))
+    source = open_source(model)
+    inputs = source.read_inputs(images)
+    source.trace(inputs)
+    everything = source.forward(inputs)
+    mask = np.zeros((1, 1000), np.float32)
+    mask[0, 7] = 1
+    floats = [tap.address for tap in everything.taps.values() if tap.is_float]
+    plain, every, gradients, known = medians(
+        lambda: compiled(images),
+        lambda: source.forward(inputs),
+        lambda: source.gradients(inputs, floats, mask, {}),
+        lambda: source.gradients(inputs, floats, mask, everything.values),
+    )
+    print(f"{name}: all activations / compiled forward pass {every / plain:.2f}")
+    print(f"{name}: gradients of one class for every layer / compiled forward pass {gradients / plain:.2f}")
+    print(f"{name}: the same from kept activations / compiled forward pass {known / plain:.2f}")
+
+    session = aw.Session(model, images)
+    middle = layers[len(layers) // 2]
+    built = keras.Model(model.inputs, middle.output)
+    look, again = medians(
+        lambda: session.activation(middle.name), lambda: built.predict(images, verbose=0), rounds=5
+    )
+    fresh, _ = medians(
+        lambda: keras.Model(model.inputs, middle.output).predict(images, verbose=0), lambda: None, rounds=2
+    )
+    print(f"{name}: build a sub-model and predict / pick a kept layer {fresh / look:,.0f}")
+    print(f"{name}: predict on a sub-model built earlier / pick a kept layer {again / look:,.0f}")
+
+
+if __name__ == "__main__":
+    for chosen in sys.argv[1:] or MODELS:
+        measure(chosen)

@@ -1,0 +1,366 @@
+"""Controls and views without a browser: events are fed by hand, numbers and traits are read back."""
+
+from __future__ import annotations
+
+import io
+import threading
+from html.parser import HTMLParser
+
+import keras
+import numpy as np
+import pytest
+from ipywidgets.widgets.widget import _instances
+from PIL import Image
+
+import act_widgets as aw
+from act_widgets.widgets.worker import Worker, worker_of
+
+LAYERS = keras.layers
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return aw.samples.digits()
+
+
+@pytest.fixture
+def explorer(digits):
+    model, images, labels = digits
+    opened = aw.explore(model, images[:14], labels=labels, layer="block1_relu")
+    settle(opened)
+    yield opened
+    opened.close()
+
+
+def settle(owner) -> None:
+    assert worker_of(owner.session).wait()
+
+
+def alert_of(view) -> str:
+    return text_of(view._alert.value)
+
+
+def text_of(html: str) -> str:
+    """Return what a browser would show of a piece of HTML."""
+    parts: list[str] = []
+    parser = HTMLParser()
+    parser.handle_data = parts.append
+    parser.feed(html)
+    return " ".join(parts)
+
+
+def decoded(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def mouse(surface, event: str, x: float, y: float) -> None:
+    surface.canvas._handle_frontend_event(None, {"event": event, "x": x, "y": y}, [])
+
+
+def test_every_view_shows_the_numbers_of_the_selection(explorer, digits):
+    model, images, _ = digits
+    explorer.selection.layer = "block2_relu2"
+    explorer.selection.channel = 11
+    explorer.selection.sample = 6
+    explorer.selection.target = 3
+    settle(explorer)
+    views = explorer.views
+    layer = aw.capture(model, images[6:7], "block2_relu2")["block2_relu2"][0]
+    np.testing.assert_allclose(views.feature_maps.array, np.moveaxis(layer, -1, 0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(views.channel_view.array, layer[..., 11], rtol=1e-5, atol=1e-6)
+    assert views.histogram.array.sum() == 64
+    assert views.histogram.array[0] >= (layer[..., 11] == 0).sum()
+    np.testing.assert_allclose(views.predictions.array, model(images[6:7])[0], rtol=1e-4, atol=1e-6)
+    alone = aw.attribute(model, images[6:7], layer="block2_relu2", target=3)
+    np.testing.assert_allclose(views.attribution.array, alone.maps[0], rtol=1e-3, atol=1e-6)
+    assert views.sample_picker.array.shape == (12, 72, 72, 3)
+
+
+def test_every_view_gives_a_picture(explorer):
+    for view in explorer.views:
+        picture = decoded(view.png())
+        assert picture.min() < picture.max(), type(view).__name__
+    whole = decoded(explorer.png())
+    assert whole.shape[0] > 600
+    assert whole.shape[1] > 1800
+
+
+def test_controls_write_the_selection(explorer):
+    views, selection = explorer.views, explorer.selection
+    views.layer_picker._list.value = "block3_relu2"
+    assert selection.layer == "block3_relu2"
+    views.layer_picker._previous.click()
+    assert selection.layer == "block3_add"
+    views.layer_picker._next.click()
+    assert selection.layer == "block3_relu2"
+    views.channel_slider._slider.value = 40
+    assert selection.channel == 40
+    views.sample_picker._slider.value = 13
+    assert selection.sample == 13
+    best_first = [value for _, value in views.class_selector._list.options[1:]]
+    assert best_first[0] == explorer.session.top_class(13)
+    views.class_selector._list.value = best_first[2]
+    assert selection.target == best_first[2]
+    views.class_selector._list.index = 0
+    assert selection.target is None
+
+
+def test_the_selection_moves_the_controls(explorer):
+    views, selection = explorer.views, explorer.selection
+    selection.layer = "block3_relu2"
+    selection.channel = 47
+    selection.sample = 13
+    selection.target = 7
+    assert views.layer_picker._list.value == "block3_relu2"
+    assert (views.channel_slider._slider.value, views.channel_slider._slider.max) == (47, 47)
+    assert views.sample_picker._slider.value == 13
+    assert views.class_selector._list.value == 7
+    selection.layer = "stem_relu"
+    assert selection.channel == 0
+    assert (views.channel_slider._slider.value, views.channel_slider._slider.max) == (0, 15)
+
+
+def test_searching_narrows_the_list_and_keeps_the_choice(explorer):
+    picker = explorer.views.layer_picker
+    picker._search.value = "conv2d BLOCK2"
+    offered = [address for _, address in picker._list.options]
+    assert offered == ["block1_relu", "block2_conv1", "block2_conv2"]
+    assert explorer.selection.layer == "block1_relu"
+    picker._search.value = "nothing is called this"
+    assert [address for _, address in picker._list.options] == ["block1_relu"]
+    picker._search.value = ""
+    assert len(picker._list.options) == len(explorer.session.layers)
+
+
+def test_a_click_in_the_grid_chooses_the_map_under_it(explorer):
+    grid = explorer.views.feature_maps
+    for channel in (0, 17, 31):
+        box = grid._grid.box(channel)
+        mouse(grid._surface, "mouse_down", box.x + box.width / 2, box.y + box.height / 2)
+        assert explorer.selection.channel == channel
+    mouse(grid._surface, "mouse_down", 559, 559)  # behind the last map
+    assert explorer.selection.channel == 31
+
+
+def test_the_pointer_reads_the_value_under_it(explorer):
+    grid = explorer.views.feature_maps
+    values = explorer.session.activation("block1_relu")[0, ..., 9]
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    box = grid._grid.box(9)
+    mouse(
+        grid._surface,
+        "mouse_move",
+        box.x + (column + 0.5) / 8 * box.width,
+        box.y + (row + 0.5) / 8 * box.height,
+    )
+    assert f"channel 9 · row {row}, column {column} · {values.max():.3g}" in text_of(grid._under.value)
+
+
+def test_a_click_on_a_thumbnail_chooses_the_sample(explorer):
+    picker = explorer.views.sample_picker
+    mouse(picker._surface, "mouse_down", 76 * 3 + 20, 76 + 20)
+    assert explorer.selection.sample == 9
+
+
+def test_a_click_in_the_graph_chooses_the_layer(explorer):
+    graph = explorer.views.graph
+    graph._canvas._receive(None, {"type": "select", "address": "block2_conv1"}, [])
+    assert explorer.selection.layer == "block2_conv1"
+    explorer.selection.layer = "block3_add"
+    assert graph._canvas.selected == "block3_add"
+
+
+def test_maps_of_one_scale_share_their_colours(explorer):
+    grid = explorer.views.feature_maps
+    own = decoded(grid.png())
+    grid._scale.value = "per layer"
+    shared = decoded(grid.png())
+    assert not np.array_equal(own, shared)
+    high = explorer.session.activation("block1_relu")[0].max()
+    assert f"{high:.3g}" in text_of(grid._bar.value)
+
+
+def test_many_channels_come_in_pages_and_a_chosen_channel_turns_to_its_page():
+    inputs = keras.Input((4, 4, 1))
+    model = keras.Model(inputs, LAYERS.Conv2D(150, 1, name="wide")(inputs))
+    session = aw.Session(model, np.ones((1, 4, 4, 1)))
+    session.selection.layer = "wide"
+    grid = aw.FeatureMaps(session)
+    assert grid.array.shape == (64, 4, 4)
+    session.selection.channel = 149
+    assert grid._page.value == 3
+    assert grid.array.shape == (22, 4, 4)
+    np.testing.assert_allclose(grid.array[-1], session.activation("wide")[0, ..., 149], rtol=1e-6)
+    grid._page.value = 1
+    assert session.selection.channel == 149
+    assert grid.array.shape == (64, 4, 4)
+    grid.close()
+
+
+def test_choosing_what_is_kept_runs_the_model_no_more(explorer):
+    before = explorer.session.stats()
+    assert before["forward_passes"] == 1
+    for layer in explorer.session.layers:
+        explorer.selection.layer = layer
+        settle(explorer)
+    explorer.selection.channel = 0
+    after = explorer.session.stats()
+    assert (after["forward_passes"], after["backward_passes"]) == (1, before["backward_passes"])
+    explorer.selection.target = 9
+    settle(explorer)
+    assert explorer.session.stats()["backward_passes"] == before["backward_passes"] + 1
+    assert "1 forward pass ·" in text_of(explorer._head.value)
+
+
+def test_a_layer_without_places_is_explained_at_the_nearest_that_has_them(explorer):
+    explorer.selection.layer = "predictions"
+    settle(explorer)
+    said = text_of(explorer.views.attribution._under.value)
+    assert "at 'block3_relu2'" in said
+    assert "'predictions' has no spatial axes" in said
+
+
+def test_a_failing_observer_shows_in_the_card_that_was_used_and_the_next_choice_works(explorer):
+    def complain(change):
+        if change["new"] == 5:
+            raise RuntimeError("planted <script>fault</script>")
+
+    explorer.selection.observe(complain, names="channel")
+    slider = explorer.views.channel_slider
+    slider._slider.value = 5
+    assert "planted <script>fault</script>" in alert_of(slider)
+    assert "RuntimeError" in alert_of(slider)
+    slider._slider.value = 6
+    assert alert_of(slider) == ""
+    assert explorer.selection.channel == 6
+
+
+def test_a_view_that_cannot_show_a_layer_says_so_and_recovers():
+    words = keras.Input((3,), dtype="string", name="words")
+    numbers = LAYERS.StringLookup(vocabulary=["a", "b", "c"], name="lookup")(words)
+    vectors = LAYERS.Embedding(5, 4, name="vectors")(numbers)
+    model = keras.Model(words, LAYERS.Dense(2)(LAYERS.GlobalAveragePooling1D()(vectors)))
+    session = aw.Session(model, np.array([["a", "b", "zzz"]]))
+    grid, chart = aw.FeatureMaps(session), aw.Histogram(session)
+    session.selection.layer = "words"
+    assert "'words' holds text" in alert_of(grid)
+    assert "'words' holds text" in alert_of(chart)
+    session.selection.layer = "vectors"
+    assert alert_of(grid) == alert_of(chart) == ""
+    assert grid.array.shape == (4, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "maps"),
+    [((5,), (5, 1, 1)), ((7, 5), (5, 1, 7)), ((6, 7, 5), (5, 6, 7)), ((4, 6, 7, 5), (5, 6, 7))],
+    ids=["vector", "sequence", "image", "volume"],
+)
+def test_any_rank_is_drawn(shape, maps):
+    inputs = keras.Input(shape, name="given")
+    model = keras.Model(
+        inputs, LAYERS.Dense(3, name="out")(LAYERS.Flatten()(LAYERS.ReLU(name="relu")(inputs)))
+    )
+    given = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
+    explorer = aw.explore(model, given, layer="relu")
+    settle(explorer)
+    assert explorer.views.feature_maps.array.shape == maps
+    expected = np.maximum(given[0], 0)
+    if len(shape) == 4:
+        expected = expected[2]
+    drawn = explorer.views.feature_maps.array
+    np.testing.assert_array_equal(drawn.ravel(), np.moveaxis(expected, -1, 0).ravel())
+    has_map = len(shape) > 1
+    assert (alert_of(explorer.views.attribution) == "") == has_map
+    assert decoded(explorer.views.sample_picker.png()).any()
+    explorer.close()
+
+
+def test_one_unit_offers_for_and_against():
+    model = keras.Sequential([keras.Input((4,)), LAYERS.Dense(1, "sigmoid")])
+    session = aw.Session(model, np.ones((1, 4)), labels=["cat"])
+    chooser = aw.ClassSelector(session)
+    names = {value: label for label, value in chooser._list.options[1:]}
+    assert names[1].startswith("for cat")
+    assert names[0].startswith("against cat")
+    value = float(session.outputs()[0, 0])
+    assert f"{value:.1%}" in names[1]
+    assert f"{1 - value:.1%}" in names[0]
+
+
+HOSTILE = ["<img src=x onerror=alert(1)>", "a" * 300, "דוגמה 🐈", '"quoted" & <b>', "plain"]
+
+
+def test_hostile_labels_are_text():
+    model = keras.Sequential([keras.Input((8, 8, 1)), LAYERS.Flatten(), LAYERS.Dense(5, "softmax")])
+    explorer = aw.explore(model, np.ones((1, 8, 8, 1)), labels=HOSTILE)
+    settle(explorer)
+    html = explorer.views.predictions._rows.value + explorer.views.attribution._heading.value
+    assert "<img" not in html
+    assert "<b>" not in html
+    for label in HOSTILE:
+        assert label in text_of(explorer.views.predictions._rows.value)
+    explorer.close()
+
+
+def test_views_of_one_session_are_linked_and_others_are_not(digits):
+    model, images, labels = digits
+    first = aw.Session(model, images[:2], labels=labels)
+    second = aw.Session(model, images[:2], labels=labels)
+    views = [aw.ChannelView(first), aw.ChannelView(first), aw.ChannelView(second)]
+    untouched = views[2].array.copy()
+    first.selection.layer = "stem_relu"
+    np.testing.assert_array_equal(views[0].array, views[1].array)
+    np.testing.assert_array_equal(views[2].array, untouched)
+
+
+def test_other_inputs_draw_every_view_anew(explorer, digits):
+    _, images, _ = digits
+    before = explorer.views.channel_view.array.copy()
+    explorer.session.inputs = images[20:23]
+    settle(explorer)
+    expected = explorer.session.activation("block1_relu")[0, ..., 0]
+    np.testing.assert_array_equal(explorer.views.channel_view.array, expected)
+    assert not np.array_equal(before, expected)
+    assert explorer.views.sample_picker.array.shape[0] == 3
+
+
+def test_close_stops_following_and_frees_the_widgets(digits):
+    model, images, _ = digits
+    before = len(_instances)
+    explorer = aw.explore(model, images[:2])
+    settle(explorer)
+    selection, graph = explorer.selection, explorer.views.channel_view
+    shown = graph._heading.value
+    explorer.close()
+    explorer.close()
+    assert explorer.session.stats()["cache_bytes"] == 0
+    selection.layer = "stem_relu"
+    assert graph._heading.value == shown
+    # One scratch canvas may stay for the whole process.
+    assert len(_instances) <= before + 2
+
+
+def test_a_view_takes_a_session(digits):
+    with pytest.raises(aw.ModelError, match=r"takes a session first.*Received: Functional"):
+        aw.FeatureMaps(digits[0])
+
+
+def test_the_newest_wish_of_an_owner_replaces_the_waiting_one():
+    worker, started, go = Worker(), threading.Event(), threading.Event()
+    ran: list[str] = []
+
+    def first():
+        started.set()
+        assert go.wait(30)
+        ran.append("first")
+
+    worker.submit("view", first)
+    assert started.wait(30)
+    for name in ("second", "third"):
+        worker.submit("view", lambda name=name: ran.append(name))
+    worker.submit("other", lambda: ran.append("other"))
+    worker.submit("gone", lambda: ran.append("gone"))
+    worker.withdraw("gone")
+    go.set()
+    assert worker.wait()
+    assert ran == ["first", "third", "other"]
