@@ -415,6 +415,18 @@ def test_models_that_need_their_batch_size_are_read_at_any():
         assert gradient.shape == (4, 4, 2) and np.abs(gradient).max() > 0
 
 
+def test_a_sequential_model_takes_other_batches_than_the_one_it_was_built_with():
+    """Keras writes the first batch's size into the model's inputs, and takes any size all the same."""
+    model, x = build("sequential_never_built")
+    model(x)
+    assert model.inputs[0].shape[0] == 3
+    for size in (1, 2, 3, 5):
+        other = batch(size, 6, 6, 2, seed=size)
+        np.testing.assert_allclose(aw.capture(model, other)["out"], model(other), **CLOSE)
+        assert aw.attribute(model, other, target=0).maps.shape == (size, 4, 4)
+    assert aw.graph(model).nodes
+
+
 def test_a_model_that_can_not_be_traced_is_captured_all_the_same():
     class Branches(keras.Model):
         def __init__(self):

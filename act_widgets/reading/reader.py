@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, LayerKindError
+from ..errors import InputError, LayerKindError, ModelError
 from ..keys import Head, Tap, resolve
 from ..model_graph import Graph
 from ..sources.inputs import Inputs
@@ -104,6 +104,12 @@ class Reader:
         """Return the output that classes are read from, for the whole batch, ``(batch, ..., units)``."""
         self.outputs()
         main = _joined([self._main_outputs[block] for block in range(self._blocks)])
+        if main.shape[:1] != (self.inputs.size,):
+            raise ModelError(
+                f"The model does not return one output for each sample. Received: an output of shape "
+                f"{main.shape} for {self.inputs.size} samples. Expected: a model whose output has the batch "
+                "axis first; capture() reads any."
+            )
         return main if main.ndim > 1 else main[:, None]
 
     @property
@@ -281,6 +287,8 @@ def _joined(parts: list[Any]) -> Any:
     if isinstance(first, list | tuple):
         make = getattr(first, "_make", type(first))
         return make(_joined([part[i] for part in parts]) for i in range(len(first)))
+    if first is None:
+        return None
     whole = np.concatenate(parts)
     whole.flags.writeable = False
     return whole

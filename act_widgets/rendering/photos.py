@@ -50,7 +50,7 @@ class Photos:
         array = _channels_last(np.asarray(self._given[sample]))
         if array.dtype.kind in "OSU":
             return np.full((8, 8, 3), 128, np.uint8)
-        if array.shape[-1] in (3, 4) and array.ndim == 3:
+        if array.ndim == 3 and array.shape[-1] in (3, 4):
             return self._as_bytes(array[..., :3])
         if array.ndim == 3 and array.shape[-1] == 1:
             return self._as_bytes(np.repeat(array, 3, -1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -116,8 +117,8 @@ class Mosaic:
 
     def tile_at(self, y: float, x: float) -> tuple[int, int, int] | None:
         """Return the tile under a point, and the point's row and column in it; None in a gap."""
-        row, inner_y = divmod(int(y), self.height + self.gap)
-        column, inner_x = divmod(int(x), self.width + self.gap)
+        row, inner_y = divmod(math.floor(y), self.height + self.gap)
+        column, inner_x = divmod(math.floor(x), self.width + self.gap)
         inside = 0 <= row < self.rows and 0 <= column < self.columns
         if not inside or inner_y >= self.height or inner_x >= self.width:
             return None

@@ -111,7 +111,7 @@ def expected_inputs(model: Any) -> list[Any]:
 def _expected_text(expected: list[Any]) -> str:
     if not expected:
         return "an array with the batch axis first"
-    specs = [f"{_shape_text(spec.shape)} {spec.dtype} ('{_name(spec)}')" for spec in expected]
+    specs = [f"{_shape_text((None, *spec.shape[1:]))} {spec.dtype} ('{_name(spec)}')" for spec in expected]
     return specs[0] if len(specs) == 1 else "a list, tuple or dict of " + ", ".join(specs)
 
 
@@ -188,7 +188,8 @@ def _check_batch(arrays: tuple[np.ndarray, ...]) -> None:
 
 
 def _check_shape(array: np.ndarray, spec: Any) -> None:
-    shape = tuple(spec.shape)
+    # Keras takes any number of samples, also where a first call or `fit` left its own there.
+    shape = (None, *spec.shape[1:])
     if _fits(array.shape, shape):
         return
     without_batch = _fits((1, *array.shape), shape)

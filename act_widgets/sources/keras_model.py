@@ -14,7 +14,7 @@ from ..errors import InputError, ModelError
 from ..keys import Tap
 from ..model_graph import Graph
 from .edges import read_graph
-from .inputs import Inputs, example_inputs, expected_inputs, read_inputs
+from .inputs import Inputs, example_inputs, read_inputs
 from .intercept import intercept
 from .protocol import Reading, main_output
 from .recorder import Recorder
@@ -69,12 +69,12 @@ class KerasSource:
         self, inputs: Inputs, wanted: Sequence[str], mask: np.ndarray, known: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """Return gradients of the masked scores; what the scores do not depend on is left out."""
-        fixed = {spec.shape[0] for spec in expected_inputs(self.model)} - {None, inputs.size}
+        fixed = self._state_sizes() - {inputs.size}
         if fixed:
             raise ModelError(
-                f"The model '{self.name}' takes only batches of {fixed.pop()}, and gradients are computed for "
-                f"each sample alone. Received: a batch of {inputs.size}. Expected: a model whose inputs "
-                "state no batch size."
+                f"The model '{self.name}' takes only batches of {fixed.pop()}, and gradients are computed "
+                f"for each sample alone. Received: a batch of {inputs.size}. Expected: a model without "
+                "stateful recurrent layers."
             )
         return self.trace(inputs).gradients(inputs, wanted, mask, known)
 
@@ -95,6 +95,12 @@ class KerasSource:
                 traces, _ = _traces[self.model] = self._known_traces(), self._parts()
                 traces[inputs.signature, trace.batch] = trace
             return trace
+
+    def _state_sizes(self) -> set[int]:
+        """Return the batch sizes that recurrent layers keep their state for."""
+        loops = [layer for layer in self.model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
+        states = keras.tree.flatten([loop.states for loop in loops if loop.stateful and loop.states])
+        return {state.shape[0] for state in states}
 
     def _known_trace(self, inputs: Inputs) -> Trace | None:
         """Return the trace for any batch size, or else the one for this size."""
@@ -160,20 +166,21 @@ class KerasSource:
         addresses = list(trace.taps if wanted is None else wanted)
         arrays = trace.forward(inputs, addresses)
         values = dict(zip(addresses, arrays, strict=False))
-        outputs = keras.tree.pack_sequence_as(trace.output_structure, arrays[len(addresses) :])
+        rest = iter(arrays[len(addresses) :])
+        outputs = keras.tree.map_structure(lambda made: next(rest) if made else None, trace.output_structure)
         return _reading(trace.taps, values, outputs, trace.unreachable)
 
 
 def _reading(
     taps: dict[str, Tap], values: dict[str, np.ndarray], outputs: Any, unreachable: dict[str, str]
 ) -> Reading:
-    flat = keras.tree.flatten(outputs)
+    flat = [output for output in keras.tree.flatten(outputs) if output is not None]
     main = flat[main_output([output.ndim for output in flat])]
     return Reading(taps, values, outputs, main, unreachable)
 
 
-def _value(tensor: Any) -> np.ndarray:
-    return tensor if isinstance(tensor, np.ndarray) else as_array(tensor)
+def _value(tensor: Any) -> Any:
+    return tensor if tensor is None or isinstance(tensor, np.ndarray) else as_array(tensor)
 
 
 def _input_taps(names: Sequence[str], inputs: Inputs) -> dict[str, Tap]:

@@ -34,11 +34,16 @@ class _Frame:
     operations: frozenset[int] = frozenset()
     is_loop: bool = False
     counts: Counter = field(default_factory=Counter)
+    taken: set[str] = field(default_factory=set)
 
     def inner(self, name: str) -> str:
+        """Return the address of the next inner call of this name."""
         self.counts[name] += 1
         nth = self.counts[name]
         last = name if nth == 1 else f"{name}#{nth}"
+        if last in self.taken:  # a layer may itself be called "conv#2"
+            return self.inner(name)
+        self.taken.add(last)
         return f"{self.address}/{last}" if self.address else last
 
 

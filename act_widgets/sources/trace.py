@@ -48,7 +48,7 @@ class Trace:
     outputs : list of tf.Tensor
         The model's outputs, flat.
     output_structure : nest
-        The structure the model returns, with None for each tensor.
+        The structure the model returns, with True for each tensor and False for each None.
     unreachable : dict of str to str
         Addresses that can't be read in a graph, with the reason.
     """
@@ -202,8 +202,8 @@ def _trace(model: Any, inputs: Inputs, batch: int | None) -> Trace:
         recorder = found["recorder"] = Recorder(tf.compat.v1.get_default_graph())
         with untouched(model), intercept(recorder):
             outputs = model(inputs.pack(leaves), training=False)
-        found["structure"] = keras.tree.map_structure(lambda leaf: None, outputs)
-        return [tf.identity(leaf) for leaf in keras.tree.flatten(outputs)]
+        found["structure"] = keras.tree.map_structure(lambda leaf: leaf is not None, outputs)
+        return [tf.identity(leaf) for leaf in keras.tree.flatten(outputs) if leaf is not None]
 
     specs = [tf.TensorSpec((batch, *a.shape[1:]), tf.as_dtype(a.dtype)) for a in inputs.arrays]
     # wrap_function rather than tf.function: no automatic control dependencies.
