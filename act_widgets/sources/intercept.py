@@ -8,6 +8,7 @@ running ``fit``, go straight through.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ class CallListener(Protocol):
 _listener: ContextVar[CallListener | None] = ContextVar("act_widgets_listener", default=None)
 _lock = threading.RLock()
 _active = 0
-_originals: list[tuple[type, Callable]] = []
+_originals: list[tuple[type, str, Callable]] = []
+_NOT_IN_A_SCOPE = r"[^A-Za-z0-9_.-]|^[^A-Za-z0-9.]"
 _COMPILED = type(tf.function(lambda: None))
 
 
@@ -74,18 +76,35 @@ def _is_symbolic(args: tuple, kwargs: dict) -> bool:
     return any(isinstance(leaf, keras.KerasTensor) for leaf in leaves)
 
 
+def _opened_scope(original: Callable) -> Callable:
+    def _open_name_scope(self: Any) -> Any:
+        scope = original(self)
+        if _listener.get() is not None and _in_graph():
+            # Keras allows any text as a layer's name; a graph's scopes allow few characters.
+            scope._tf_name_scope = tf.name_scope(re.sub(_NOT_IN_A_SCOPE, "_", scope.name))
+        return scope
+
+    return _open_name_scope
+
+
+_EXCHANGED = (
+    (keras.Layer, "__call__", _layer_call),
+    (keras.Operation, "__call__", _operation_call),
+    (_COMPILED, "__call__", _compiled_call),
+    (keras.Layer, "_open_name_scope", _opened_scope),
+)
+
+
 def _patch() -> None:
-    wrappers = ((keras.Layer, _layer_call), (keras.Operation, _operation_call), (_COMPILED, _compiled_call))
-    for owner, wrap in wrappers:
-        original = owner.__call__
-        _originals.append((owner, original))
-        owner.__call__ = wrap(original)
+    for owner, name, wrap in _EXCHANGED:
+        original = getattr(owner, name)
+        _originals.append((owner, name, original))
+        setattr(owner, name, wrap(original))
 
 
 def _restore() -> None:
     while _originals:
-        owner, original = _originals.pop()
-        owner.__call__ = original  # type: ignore[method-assign]
+        setattr(*_originals.pop())
 
 
 @contextmanager
