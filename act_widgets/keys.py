@@ -25,6 +25,8 @@ class Tap:
         The dtype inside the model, such as ``float32``.
     channel_axis : int
         Which axis holds the channels: -1, or 1 in a ``channels_first`` layer.
+    call : str
+        Address of the call that made the tensor, without the output's name.
     """
 
     address: str
@@ -32,12 +34,7 @@ class Tap:
     shape: tuple[int | None, ...]
     dtype: str
     channel_axis: int = -1
-
-    @property
-    def call(self) -> str:
-        """Address of the call that made the tensor, without the output's name."""
-        head, slash, last = self.address.rpartition("/")
-        return head + slash + last.split(":", 1)[0]
+    call: str = ""
 
     @property
     def channels(self) -> int:

@@ -13,6 +13,7 @@ from .attribution.method import top_classes, unit_scores
 from .errors import InputError, ModelError, listed, nearest
 from .keys import Head, Tap
 from .model_graph import Graph
+from .reading.edit import edited_outputs
 from .reading.reader import DEFAULT_BUDGET, Reader
 from .rendering.photos import Photos
 from .selection import Selection
@@ -77,6 +78,8 @@ class Session(HasTraits):
             )
         first = default_layer(self.reader.taps) or layers[-1]
         self.selection = Selection(_Legal(self), layer=first)
+        # Before any view's own observer: a choice made after the weights changed shows new numbers.
+        self.selection.observe(lambda _: self.follow_weights())
 
     @property
     def model_name(self) -> str:
@@ -122,6 +125,20 @@ class Session(HasTraits):
         """What the model's main output offers to explain."""
         return self.reader.head
 
+    @property
+    def stale(self) -> bool:
+        """Whether the model's weights changed since it was read. Asking costs about a millisecond.
+
+        Nothing watches the model at rest: the next choice, or the next question, notices it by
+        itself and reads anew.
+        """
+        return self.source.weights_version() != self._weights
+
+    def follow_weights(self) -> None:
+        """Read anew if the weights changed."""
+        if self.stale:
+            self.refresh()
+
     def tap(self, layer: str) -> Tap:
         """Return what is known of a layer's tensor: its whole address, kind, shape and dtype."""
         return self.reader.tap(layer)
@@ -134,11 +151,51 @@ class Session(HasTraits):
         UnknownLayerError
             If `layer` names no layer of the model, or more than one.
         """
+        self.follow_weights()
         return self.reader.activation(layer)
 
     def outputs(self) -> Any:
         """Return what the model returns for the batch: an array, or the model's structure of them."""
+        self.follow_weights()
         return self.reader.outputs()
+
+    def edit(
+        self,
+        layer: str,
+        channels: int | Sequence[int] | None = None,
+        scale: float = 0.0,
+        replace: Any = None,
+    ) -> Any:
+        """Return the model's outputs with some channels of a layer changed.
+
+        Only what lies behind the layer is computed; everything beside it comes from what is kept. The
+        model itself is left as it is.
+
+        Parameters
+        ----------
+        layer : str
+            The layer whose activation is changed.
+        channels : int or sequence of int, optional
+            Which channels; all if left out.
+        scale : float
+            What the channels are multiplied by: 0 silences them. Not used with `replace`.
+        replace : array_like, optional
+            What the channels hold instead, in a shape that broadcasts to ``(batch, ..., channels)``:
+            the layer's own activation with its channels in another order, say, or that of another
+            image.
+
+        Returns
+        -------
+        ndarray, or the structure of them that the model returns
+            The outputs after the edit.
+
+        Raises
+        ------
+        UnknownLayerError, InputError
+            If there is no such layer or channel, or `replace` does not fit.
+        """
+        self.follow_weights()
+        return edited_outputs(self.reader, layer, channels, scale, replace)
 
     def predictions(self, sample: int) -> np.ndarray:
         """Return the main output for one sample, positions averaged, ``(units,)``."""
@@ -183,6 +240,7 @@ class Session(HasTraits):
         InputError, TargetError, UnknownLayerError, LayerKindError
             If the method, class or layer does not exist, or the layer has no spatial axes.
         """
+        self.follow_weights()
         chosen = METHODS[_checked_method(method)]
         if sample is None:
             return attribute_batch(self.reader, chosen, layer, target)
@@ -190,6 +248,7 @@ class Session(HasTraits):
 
     def refresh(self) -> None:
         """Forget what was read and draw every view anew, after the model's weights changed."""
+        self._weights = self.source.weights_version()
         self.reader = Reader(self.source, self.reader.inputs, self._budget)
         self.version += 1
 
@@ -199,6 +258,7 @@ class Session(HasTraits):
         return {
             "forward_passes": self.reader.forward_passes,
             "backward_passes": self.reader.backward_passes,
+            "resumed_passes": self.reader.resumed_passes,
             "cache_bytes": cache.bytes,
             "hits": cache.hits,
             "misses": cache.misses,
@@ -209,6 +269,7 @@ class Session(HasTraits):
         """Return a reader that has run its first pass, so that bad inputs show here."""
         reader = Reader(self.source, self.source.read_inputs(given), self._budget)
         reader.output()
+        self._weights = self.source.weights_version()
         return reader
 
     def _photos(self) -> Photos:

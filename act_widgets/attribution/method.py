@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ from ..errors import LayerKindError
 from ..keys import Tap
 from ..reading.reader import Reader, no_batch_axis
 from .result import Attribution
+
+NO_MAPS = "No layer that the scores depend on has spatial axes, so there is no map to draw."
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _attribution(
         target=target,
         scores=reader.scores(),
         connected=connected,
-        moved=np.abs(gradient).max(axis=tuple(range(1, gradient.ndim))),
+        moved=np.abs(gradient).max(axis=tuple(range(1, gradient.ndim)), initial=0),
     )
 
 
@@ -109,9 +111,24 @@ def unit_scores(reader: Reader) -> np.ndarray:
     return output.mean(axis=tuple(range(1, output.ndim - 1)))
 
 
-def default_layer(taps: Mapping[str, Tap]) -> str | None:
-    """Return the last layer whose maps have more than one position, or None."""
+def default_layer(taps: Mapping[str, Tap], explained: Collection[str] | None = None) -> str | None:
+    """Return the last layer whose maps have more than one position, or None.
+
+    Parameters
+    ----------
+    taps : mapping of str to Tap
+        Every tensor, in call order.
+    explained : collection of str, optional
+        The addresses that the scores depend on. Not known before the model is traced: then further
+        outputs of a layer and the last tensor of all are passed over if there is another choice.
+    """
     spatial = [tap.address for tap in taps.values() if _has_maps(tap)]
+    if explained is not None:
+        spatial = [address for address in spatial if address in explained]
+    else:
+        last = next(reversed(list(taps)), None)
+        main = [address for address in spatial if taps[address].call == address != last]
+        spatial = main or spatial
     return spatial[-1] if spatial else None
 
 
@@ -130,12 +147,15 @@ def _has_maps(tap: Tap) -> bool:
 
 
 def _spatial_tap(reader: Reader, layer: str | None) -> Tap:
-    chosen = default_layer(reader.taps) if layer is None else reader.tap(layer).address
+    if layer is None:
+        chosen = default_layer(reader.taps, reader.explained())
+    else:
+        chosen = reader.tap(layer).address
     tap = reader.taps.get(chosen) if chosen else None
     if tap is not None and tap.spatial and tap.is_float:
         return tap
     if tap is None:
-        raise LayerKindError("No layer of this model has spatial axes, so there is no map to draw.")
+        raise LayerKindError(NO_MAPS)
     near = nearest_spatial(reader.taps, tap.address)
     hint = f"Nearest layer that has them: '{near}'." if near else "No layer of this model has them."
     raise LayerKindError(

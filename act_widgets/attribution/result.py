@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ..errors import LayerKindError
+from ..errors import InputError, LayerKindError
 
 # Below this share of what its channels add up to, a map is rounding noise.
 _NOISE = 1e-6
@@ -66,23 +66,47 @@ class Attribution:
         return np.stack([np.asarray(p.resize((width, height), Image.Resampling.BILINEAR)) for p in pictures])
 
     def blank_reason(self, sample: int) -> str | None:
-        """Return why a sample's map shows nothing, as measured, or None if it shows something."""
+        """Return why a sample's map shows nothing, as measured, or None if it shows something.
+
+        Raises
+        ------
+        InputError
+            If there is no such sample.
+        """
+        if not 0 <= sample < len(self.maps):
+            raise InputError(
+                f"No sample {sample}: there are {len(self.maps)} maps. Received: sample={sample}. "
+                f"Expected: 0 to {len(self.maps) - 1}."
+            )
         values, chart = self.values[sample], self.maps[sample]
-        if not np.isfinite(values).all():
-            return f"'{self.layer}' or its gradient holds NaN or infinite values."
-        if not self.connected:
-            return f"The score does not depend on '{self.layer}': no gradient arrives there."
-        if self.moved[sample] == 0:
-            return (
+        total = values.sum(-1)
+        # In the order in which one makes the next meaningless.
+        reasons = (
+            (
+                not np.isfinite(values).all(),
+                f"'{self.layer}' or its gradient holds NaN or infinite values.",
+            ),
+            (
+                not self.connected,
+                f"The score does not depend on '{self.layer}': no gradient arrives there.",
+            ),
+            (
+                self.moved[sample] == 0,
                 f"The gradient at '{self.layer}' is exactly zero everywhere: "
-                "units behind it are off, or the score is saturated."
-            )
-        if chart.size == 1:
-            return f"'{self.layer}' has a single position, so its map has no places to compare."
-        if chart.max() <= _NOISE * np.abs(values).sum(-1).max():
-            total = values.sum(-1)
-            return (
+                "units behind it are off, or the score is saturated.",
+            ),
+            (
+                not values.any(),
+                f"Every activation of '{self.layer}' with a weight in the score is 0 for this sample.",
+            ),
+            (
+                chart.size == 1,
+                f"'{self.layer}' has a single position, so its map has no places to compare.",
+            ),
+            (
+                chart.max(initial=0) <= _NOISE * np.abs(values).sum(-1).max(initial=0),
                 f"Every place at '{self.layer}' speaks against this class (from {total.min():.3g} to "
-                f"{total.max():.3g}), and Grad-CAM keeps only what speaks for it."
-            )
-        return None
+                f"{total.max():.3g}), and Grad-CAM keeps only what speaks for it.",
+            ),
+        )
+        return next((words for holds, words in reasons if holds), None)

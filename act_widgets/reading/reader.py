@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ class Reader:
         self.cache = ByteCache(budget)
         self.forward_passes = 0
         self.backward_passes = 0
+        self.resumed_passes = 0
         self.unreachable: dict[str, str] = {}
         self._lock = threading.RLock()
         self._graph: Graph | None = None
@@ -123,6 +124,10 @@ class Reader:
         activation = self.source.activation(self.inputs.rows(0, 1), self._known(0))
         return "probabilities" if activation is None and self.head.probabilities else "logits"
 
+    def explained(self) -> frozenset[str]:
+        """Return the addresses that the scores depend on."""
+        return self.source.explained(self.inputs)
+
     def graph(self) -> Graph:
         """Return the model's calls and edges, read once."""
         with self._lock:
@@ -168,6 +173,27 @@ class Reader:
         if gradient is not None and gradient.shape[:1] != (1,):
             raise no_batch_axis(self.taps[address], gradient.shape, 1)
         return None if gradient is None else gradient[0]
+
+    def resume(self, layer: str, change: Callable[[np.ndarray, slice], np.ndarray]) -> Any:
+        """Return the outputs as they are when a layer's activation is changed.
+
+        Parameters
+        ----------
+        layer : str
+            Address of the layer.
+        change : callable
+            From a block's activation and the samples it holds to what stands there instead.
+        """
+        tap = self.tap(layer)
+        parts = []
+        for block in range(self._blocks):
+            start, stop = self._rows(block)
+            value = change(self._block_values([tap.address], block)[tap.address], slice(start, stop))
+            with self._lock:
+                rows = self.inputs.rows(start, stop)
+                parts.append(self.source.resume(rows, tap.address, value, self._kept(block)))
+                self.resumed_passes += 1
+        return _joined(parts)
 
     def has_gradient(self, layer: str, sample: int, target: int) -> bool:
         """Whether the gradient for one sample can be looked up."""
@@ -240,10 +266,10 @@ class Reader:
     ) -> dict[str, np.ndarray | None]:
         """Return the kept gradients of one sample; one backward pass if the needed one is missing."""
         needed = wanted[0] if needed is None else needed
-        kept = self.cache.get(("gradient", needed, sample, target))
-        if kept is not None:
-            return {needed: kept if kept.size else None}
         with self._lock:
+            kept = self.cache.get(("gradient", needed, sample, target))
+            if kept is not None:
+                return {needed: kept if kept.size else None}
             unit, sign = self.head.unit_and_sign(self.head.check(target))
             mask = np.zeros((1, self.head.units), np.float32)
             mask[0, unit] = sign
@@ -259,13 +285,14 @@ class Reader:
     def _known(self, sample: int) -> dict[str, np.ndarray]:
         """Return what is kept of a sample's activations, with a batch axis of one."""
         block, row = divmod(sample, self._block)
+        kept = self._kept(block)
+        return kept if self._block == 1 else {a: value[row : row + 1] for a, value in kept.items()}
+
+    def _kept(self, block: int) -> dict[str, np.ndarray]:
+        """Return the activations of a block that are kept and have an entry for each sample."""
         start, stop = self._rows(block)
         found = ((a, self.cache.peek(("activation", a, block))) for a in self.taps)
-        return {
-            a: value[row : row + 1]
-            for a, value in found
-            if value is not None and value.shape[:1] == (stop - start,)
-        }
+        return {a: v for a, v in found if v is not None and v.shape[:1] == (stop - start,)}
 
 
 def no_batch_axis(tap: Tap, shape: tuple[int, ...], samples: int) -> LayerKindError:
@@ -295,7 +322,13 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def _are_probabilities(output: np.ndarray) -> bool:
-    """Whether numbers are probabilities: from 0 to 1, and of sum 1 where there are several."""
-    if output.dtype.kind != "f" or not np.all((output >= 0) & (output <= 1)):
+    """Whether numbers are probabilities: from 0 to 1, and of sum 1 where there are several.
+
+    Samples that are not finite say nothing.
+    """
+    if output.dtype.kind != "f":
         return False
-    return output.shape[-1] == 1 or bool(np.allclose(output.sum(-1), 1, atol=1e-2))
+    finite = output[np.isfinite(output).all(-1)]
+    if not np.all((finite >= 0) & (finite <= 1)):
+        return False
+    return output.shape[-1] == 1 or bool(np.allclose(finite.sum(-1), 1, atol=1e-2))

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import InputError
-from .palettes import DIVERGING, SEQUENTIAL
+from .palettes import DIVERGING, NOT_FINITE_COLOUR, SEQUENTIAL
 from .pictures import Picture, finite_scale, quantised
 
 
@@ -56,12 +56,6 @@ class Photos:
             return self._as_bytes(np.repeat(array, 3, -1))
         return _as_map(array)
 
-    @property
-    def are_pictures(self) -> bool:
-        """Whether samples have height, width and colours."""
-        array = _channels_last(np.asarray(self._given[0]))
-        return array.ndim == 3 and array.shape[-1] in (1, 3, 4)
-
     def thumbnail(self, sample: int, side: int) -> np.ndarray:
         """Return one sample in a square of `side` pixels, uncropped, ``(side, side, 3) uint8``."""
         photo = Image.fromarray(self[sample])
@@ -76,7 +70,9 @@ class Photos:
     def _as_bytes(self, array: np.ndarray) -> np.ndarray:
         low, high = self._range or ((0.0, 255.0) if array.dtype == np.uint8 else (0.0, 1.0))
         level = (array.astype(np.float32) - low) / max(high - low, 1e-12) * 255
-        return np.clip(np.nan_to_num(level) + 0.5, 0, 255).astype(np.uint8)
+        drawn = np.clip(np.nan_to_num(level) + 0.5, 0, 255).astype(np.uint8)
+        drawn[~np.isfinite(array).all(-1)] = NOT_FINITE_COLOUR
+        return drawn
 
 
 def _check(given: Any, count: int) -> None:

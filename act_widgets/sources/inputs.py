@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, listed
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def read_inputs(given: Any, model: Any) -> Inputs:
             f"Expected: {_expected_text(expected)}, for example "
             "act_widgets.explore(model, images)."
         )
+    given = _by_name(given, model)
     leaves = keras.tree.flatten(given)
     _check_count(leaves, expected)
     specs = expected or [None] * len(leaves)
@@ -75,6 +76,22 @@ def read_inputs(given: Any, model: Any) -> Inputs:
         if spec is not None:
             _check_shape(array, spec)
     return Inputs(arrays, keras.tree.map_structure(lambda leaf: None, given))
+
+
+def _by_name(given: Any, model: Any) -> Any:
+    """Return inputs given by name in the order of a model that takes a list, as Keras does."""
+    structure = getattr(model, "_inputs_struct", None)
+    by_name = isinstance(given, dict) and bool(given)
+    if not by_name or structure is None or isinstance(structure, dict):
+        return given
+    names = [_name(spec) for spec in expected_inputs(model)]
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise InputError(
+            f"An input is missing. Received: {listed(map(str, given))}. Expected: {listed(names)}."
+        )
+    ordered = [given[name] for name in names]
+    return ordered if isinstance(structure, list | tuple) else ordered[0]
 
 
 def example_inputs(model: Any) -> Inputs:

@@ -20,11 +20,13 @@ from .protocol import Reading, main_output
 from .recorder import Recorder
 from .state import untouched
 from .trace import Trace, as_array, trace_model
+from .weights import WeightWatch
 
 _traces: weakref.WeakKeyDictionary[Any, tuple[dict[tuple, Trace], list[weakref.ref]]] = (
     weakref.WeakKeyDictionary()
 )
 _called: weakref.WeakSet[Any] = weakref.WeakSet()
+_watches: weakref.WeakKeyDictionary[Any, WeightWatch] = weakref.WeakKeyDictionary()
 _tracing = threading.RLock()
 
 
@@ -77,6 +79,20 @@ class KerasSource:
                 "stateful recurrent layers."
             )
         return self.trace(inputs).gradients(inputs, wanted, mask, known)
+
+    def resume(self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]) -> Any:
+        """Return the outputs with `value` in place of one activation."""
+        trace = self.trace(inputs)
+        return _packed(trace, trace.resume(inputs, address, value, known))
+
+    def explained(self, inputs: Inputs) -> frozenset[str]:
+        """Return the addresses that the scores depend on."""
+        return self.trace(inputs).explained
+
+    def weights_version(self) -> int:
+        """Return a number that goes up when the model's weights changed."""
+        with _tracing:
+            return _watches.setdefault(self.model, WeightWatch()).version(self.model.weights)
 
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges."""
@@ -166,9 +182,14 @@ class KerasSource:
         addresses = list(trace.taps if wanted is None else wanted)
         arrays = trace.forward(inputs, addresses)
         values = dict(zip(addresses, arrays, strict=False))
-        rest = iter(arrays[len(addresses) :])
-        outputs = keras.tree.map_structure(lambda made: next(rest) if made else None, trace.output_structure)
+        outputs = _packed(trace, arrays[len(addresses) :])
         return _reading(trace.taps, values, outputs, trace.unreachable)
+
+
+def _packed(trace: Trace, flat: Sequence[np.ndarray]) -> Any:
+    """Return flat outputs in the structure that the model returns."""
+    rest = iter(flat)
+    return keras.tree.map_structure(lambda made: next(rest) if made else None, trace.output_structure)
 
 
 def _reading(
@@ -185,7 +206,7 @@ def _value(tensor: Any) -> Any:
 
 def _input_taps(names: Sequence[str], inputs: Inputs) -> dict[str, Tap]:
     return {
-        name: Tap(name, "InputLayer", (None, *array.shape[1:]), array.dtype.name)
+        name: Tap(name, "InputLayer", (None, *array.shape[1:]), array.dtype.name, call=name)
         for name, array in zip(names, inputs.arrays, strict=False)
     }
 

@@ -71,5 +71,14 @@ class Source(Protocol):
     ) -> dict[str, np.ndarray]:
         """Return gradients of ``sum(mask * scores)``; needs no forward pass for what is `known`."""
 
+    def resume(self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]) -> Any:
+        """Return the outputs with `value` in place of one activation; computes what lies behind it."""
+
+    def explained(self, inputs: Inputs) -> frozenset[str]:
+        """Return the addresses that the scores depend on. Traces the model the first time."""
+
+    def weights_version(self) -> int:
+        """Return a number that goes up when the weights changed. Costs about a millisecond."""
+
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges. Traces the model the first time, and runs nothing."""

@@ -74,7 +74,7 @@ class Recorder:
         self.tensors: dict[str, Any] = {}
         self.unreachable: dict[str, str] = {}
         self._stack: list[_Frame] = []
-        self._channel_axis = 1 if keras.config.image_data_format() == _CHANNELS_FIRST else -1
+        self._axes: dict[int, int] = {}
 
     def call(self, operation: Any, original: Callable, args: tuple, kwargs: dict) -> Any:
         """Make the call under the address that its place in the model gives it."""
@@ -95,7 +95,7 @@ class Recorder:
             )
             return outputs
         self.calls.append(Call(address, type(operation).__name__, parent, _parameters(operation)))
-        return self._keep(address, operation, outputs)
+        return self._keep(address, operation, outputs, _channel_axis(operation, args, self._axes))
 
     def _once(self, address: str) -> str:
         """Return an address inside a loop without the number of the time step."""
@@ -108,18 +108,18 @@ class Recorder:
         # Made during the call: its own name comes from a process-wide counter.
         return "~" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(operation).__name__).lower()
 
-    def _keep(self, address: str, operation: Any, outputs: Any) -> Any:
-        axis = self._axis_of(operation)
+    def _keep(self, address: str, operation: Any, outputs: Any, axis: int) -> Any:
         leaves = keras.tree.flatten(outputs)
         numbered = keras.tree.pack_sequence_as(outputs, list(range(len(leaves))))
         names = [name for _, name in sorted(_output_names(numbered))]
         kept = [
-            self._keep_one(f"{address}:{name}" if name else address, type(operation).__name__, leaf, axis)
+            self._keep_one(address, name, type(operation).__name__, leaf, axis)
             for name, leaf in zip(names, leaves, strict=True)
         ]
         return keras.tree.pack_sequence_as(outputs, kept) if self.graph is not None else outputs
 
-    def _keep_one(self, address: str, kind: str, tensor: Any, axis: int) -> Any:
+    def _keep_one(self, call: str, name: str, kind: str, tensor: Any, axis: int) -> Any:
+        address = f"{call}:{name}" if name else call
         if not isinstance(tensor, tf.Tensor):
             if tensor is not None:
                 self.unreachable[address] = f"it is a {type(tensor).__name__}, not a dense tensor"
@@ -131,16 +131,34 @@ class Recorder:
             tensor = _own_identity(tensor)
         shape = tuple(tensor.shape) if tensor.shape.rank is not None else ()
         axis = axis if len(shape) > 2 else -1
-        self.taps[address] = Tap(address, kind, (None, *shape[1:])[: len(shape)], tensor.dtype.name, axis)
+        batched = (None, *shape[1:])[: len(shape)]
+        self.taps[address] = Tap(address, kind, batched, tensor.dtype.name, axis, call)
         self.tensors[address] = tensor
+        self._axes[id(tensor)] = axis
         return tensor
 
-    def _axis_of(self, operation: Any) -> int:
-        """Return the channel axis: a layer that states none works on what came before it."""
-        stated = getattr(operation, "data_format", None)
-        if isinstance(stated, str):
-            self._channel_axis = 1 if stated == _CHANNELS_FIRST else -1
-        return self._channel_axis
+
+# Their outputs have an order of axes of their own.
+_REORDERING = (
+    keras.layers.Permute,
+    keras.layers.Reshape,
+    keras.layers.RNN,
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+    keras.layers.MultiHeadAttention,
+    keras.layers.Embedding,
+)
+
+
+def _channel_axis(operation: Any, args: tuple, axes: dict[int, int]) -> int:
+    """Return the channel axis of an operation's outputs: stated, or that of what it was given."""
+    stated = getattr(operation, "data_format", None)
+    if isinstance(stated, str):
+        return 1 if stated == _CHANNELS_FIRST else -1
+    if isinstance(operation, _REORDERING):
+        return -1
+    given = (axes[id(leaf)] for leaf in keras.tree.flatten(args) if id(leaf) in axes)
+    return next(given, -1)
 
 
 def _is_value(tensor: Any) -> bool:

@@ -6,16 +6,59 @@ only the operations between them are imported into a new function. Variables sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import context
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A function from some tensors of a graph to others.
+
+    Attributes
+    ----------
+    function : callable
+        Takes a value for each feed in `used`, and returns the list of fetched tensors.
+    used : tuple of int
+        Which of the feeds are needed.
+    """
+
+    function: Callable
+    used: tuple[int, ...]
+
+    def __call__(self, values: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Run on the values of all feeds, each given as a function that makes its tensor."""
+        tensors = [values[index]() for index in self.used]
+        with _unfused():
+            return self.function(*tensors)
+
+
+@contextmanager
+def _unfused() -> Iterator[None]:
+    """Run functions of this thread without fused kernels.
+
+    TensorFlow's fused convolution and ReLU on CPU gives 0 for NaN where the model itself, called
+    eagerly, gives NaN: a person who looks for the NaN must see it.
+    """
+    current = context.context()
+    before = current.function_call_options
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.remapping = config.graph_options.rewrite_options.OFF
+    current.function_call_options = context.FunctionCallOptions(config_proto=config)
+    try:
+        yield
+    finally:
+        current.function_call_options = before
 
 
 def cut(
     graph: Any, feeds: Sequence[Any], fetches: Sequence[Any], aliases: dict[str, Any] | None = None
-) -> Callable:
-    """Return a function from the values of `feeds` to the values of `fetches`.
+) -> Cut:
+    """Return the part of a graph between `feeds` and `fetches`.
 
     Parameters
     ----------
@@ -25,17 +68,14 @@ def cut(
         Tensors of `graph`. Feeds that the fetches do not need are allowed.
     aliases : dict of str to tf.Tensor, optional
         Names of tensors that hold the same value as one of `feeds`; they are fed with it.
-
-    Returns
-    -------
-    callable
-        Takes one value per feed, and returns the list of fetched tensors.
     """
     fed = {feed.name: index for index, feed in enumerate(feeds)}
     for name, feed in (aliases or {}).items():
         fed.setdefault(name, fed[feed.name])
     captured = {inner.name: outer for outer, inner in graph.captures}
     nodes, borders = _needed(fetches, stop={*fed, *captured})
+    used = tuple(sorted({fed[n] for n in (*borders, *(f.name for f in fetches)) if n in fed}))
+    place = {index: at for at, index in enumerate(used)}
     definition = tf.compat.v1.GraphDef(versions=graph.graph_def_versions)
     definition.node.extend(_without_colocation(op) for op in nodes)
     definition.library.CopyFrom(_library(graph, nodes))
@@ -43,15 +83,16 @@ def cut(
 
     def body(*values: Any) -> list[Any]:
         inside = tf.compat.v1.get_default_graph()
-        bound = {n: values[fed[n]] if n in fed else inside.capture(captured[n]) for n in borders}
+        bound = {n: values[place[fed[n]]] if n in fed else inside.capture(captured[n]) for n in borders}
         tensors = tf.graph_util.import_graph_def(
             definition, input_map=bound, return_elements=[f.name for f in imported], name=""
         )
         made = {f.name: tensor for f, tensor in zip(imported, tensors or (), strict=True)}
-        return [made[f.name] if f.name in made else tf.identity(values[fed[f.name]]) for f in fetches]
+        return [made[f.name] if f.name in made else tf.identity(values[place[fed[f.name]]]) for f in fetches]
 
     # Not tf.function: its automatic control dependencies would keep operations nobody asked for.
-    return tf.compat.v1.wrap_function(body, [tf.TensorSpec(f.shape, f.dtype) for f in feeds])
+    specs = [tf.TensorSpec(feeds[index].shape, feeds[index].dtype) for index in used]
+    return Cut(tf.compat.v1.wrap_function(body, specs), used)
 
 
 def _needed(fetches: Sequence[Any], stop: set[str]) -> tuple[list[Any], list[str]]:
@@ -91,3 +132,17 @@ def _library(graph: Any, nodes: Sequence[Any]) -> Any:
     if not (calls or gradients):
         return tf.compat.v1.GraphDef().library
     return graph.as_graph_def().library
+
+
+def downstream(graph: Any, tensor: Any) -> set[str]:
+    """Return the names of the operations whose result depends on `tensor`, its own left out."""
+    found: set[str] = set()
+    for op in graph.get_operations():
+        if any(t.name == tensor.name or t.op.name in found for t in op.inputs):
+            found.add(op.name)
+    return found
+
+
+def upstream(tensor: Any) -> set[str]:
+    """Return the names of the operations that `tensor` is computed from, its own included."""
+    return {op.name for op in _needed([tensor], stop=set())[0]}

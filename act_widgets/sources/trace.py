@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ from .logits import find_logits
 from .protocol import main_output
 from .recorder import Call, Recorder
 from .state import untouched
-from .subgraph import cut
+from .subgraph import Cut, cut, downstream, upstream
 
 _APPLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "softmax": lambda x: (
@@ -61,7 +62,8 @@ class Trace:
     outputs: list[Any]
     output_structure: Any
     unreachable: dict[str, str]
-    _functions: dict[tuple, Callable] = field(default_factory=dict)
+    _cuts: dict[tuple, Cut] = field(default_factory=dict)
+    _behind: dict[str, set[str]] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.RLock)
     _checked: bool = False
 
@@ -83,6 +85,12 @@ class Trace:
     def batch(self) -> int | None:
         """The batch size that the trace was made for; None if it serves any."""
         return self.inputs[0].shape[0]
+
+    @property
+    def explained(self) -> frozenset[str]:
+        """The addresses that the scores depend on."""
+        before = upstream(self.scores)
+        return frozenset(a for a, tensor in self.tensors.items() if tensor.op.name in before)
 
     def forward(self, inputs: Inputs, wanted: Sequence[str]) -> list[np.ndarray]:
         """Return the tensors at `wanted`, then the flat outputs, in one compiled pass."""
@@ -143,8 +151,40 @@ class Trace:
                 self._checked = bool(finite.any())
             return self.activation
 
+    def resume(
+        self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]
+    ) -> list[np.ndarray]:
+        """Return the flat outputs as they are with another value in place of one activation.
+
+        Only what lies behind the edited tensor is computed; beside it, what is known is fed.
+
+        Parameters
+        ----------
+        inputs : Inputs
+            The batch.
+        address : str
+            The tensor that is edited.
+        value : (batch, ...) ndarray
+            What it holds instead.
+        known : mapping of str to ndarray
+            Unedited activations of this batch.
+        """
+        with self._lock:
+            if address not in self._behind:
+                self._behind[address] = downstream(self.graph, self.tensors[address])
+            behind = self._behind[address]
+        beside = {
+            a: v for a, v in known.items() if a in self.tensors and self.tensors[a].op.name not in behind
+        }
+        return self._run_known(inputs, {**beside, address: value}, self.outputs, edited=address)
+
     def _run_known(
-        self, inputs: Inputs, known: Mapping[str, np.ndarray], fetches: Sequence[Any], mask: Any = None
+        self,
+        inputs: Inputs,
+        known: Mapping[str, np.ndarray],
+        fetches: Sequence[Any],
+        mask: Any = None,
+        edited: str | None = None,
     ) -> list[np.ndarray]:
         """Run to `fetches`, starting from what is known of this batch."""
         # What is computed once for all samples, such as embedded positions, is no row of a batch.
@@ -154,20 +194,27 @@ class Trace:
         values = [*inputs.arrays, *(known[address] for address in fed)]
         if mask is not None:
             feeds, values = [*feeds, self._mask], [*values, mask]
-        return self._run(feeds, fetches, values)
+        return self._run(feeds, fetches, values, edited)
 
-    def _run(self, feeds: Sequence[Any], fetches: Sequence[Any], values: Sequence[Any]) -> list[np.ndarray]:
+    def _run(
+        self,
+        feeds: Sequence[Any],
+        fetches: Sequence[Any],
+        values: Sequence[Any],
+        edited: str | None = None,
+    ) -> list[np.ndarray]:
         if not fetches:
             return []
-        key = (tuple(f.name for f in feeds), tuple(f.name for f in fetches))
+        key = (tuple(f.name for f in feeds), tuple(f.name for f in fetches), edited)
         with self._lock:
-            if key not in self._functions:
-                fed = {f.name for f in feeds}
+            if key not in self._cuts:
+                # What goes into an edited tap keeps its own value: others may read it too.
+                fed = {f.name for f in feeds} - {self.tensors[edited].name if edited else ""}
                 aliases = {name: tap for name, tap in self._aliases.items() if tap.name in fed}
-                self._functions[key] = cut(self.graph, feeds, fetches, aliases)
-            function = self._functions[key]
-        tensors = [tf.constant(value, feed.dtype) for value, feed in zip(values, feeds, strict=True)]
-        return [as_array(tensor) for tensor in function(*tensors)]
+                self._cuts[key] = cut(self.graph, feeds, fetches, aliases)
+            run = self._cuts[key]
+        made = run([partial(_as_tensor, v, f.dtype) for v, f in zip(values, feeds, strict=True)])
+        return [as_array(tensor) for tensor in made]
 
 
 def trace_model(model: Any, inputs: Inputs) -> Trace:
@@ -219,6 +266,14 @@ def _trace(model: Any, inputs: Inputs, batch: int | None) -> Trace:
         output_structure=found["structure"],
         unreachable=dict(recorder.unreachable),
     )
+
+
+def _as_tensor(value: np.ndarray, dtype: Any) -> Any:
+    """Return an array as a tensor; one that is a tensor's own memory without a copy."""
+    owner = value.base.obj if isinstance(value.base, memoryview) else None
+    if isinstance(owner, tf.Tensor) and owner.dtype == dtype and tuple(owner.shape) == value.shape:
+        return owner
+    return tf.constant(value, dtype)
 
 
 def as_array(tensor: Any) -> np.ndarray:

@@ -8,8 +8,7 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from ..attribution import METHODS, nearest_spatial
-from ..errors import LayerKindError
+from ..attribution import METHODS, NO_MAPS, nearest_spatial
 from ..rendering import pictures
 from ..rendering.pictures import Picture, Scale
 from ..session import Session
@@ -32,8 +31,8 @@ class Overlay:
     ----------
     array : (height, width) float32 ndarray
         The map, raw, on the layer's grid.
-    large : Picture
-        The map interpolated to the input's size.
+    large : Picture or None
+        The map interpolated to the input's size; None if no layer has one.
     name : str
         The class explained.
     remark : str
@@ -41,7 +40,7 @@ class Overlay:
     """
 
     array: np.ndarray
-    large: Picture
+    large: Picture | None
     scale: Scale
     photo: np.ndarray
     name: str
@@ -68,7 +67,7 @@ class AttributionView(View):
         self._opacity = ipywidgets.FloatSlider(
             description="Opacity", min=0, max=1, step=0.05, value=0.55, readout_format=".0%"
         )
-        self._surface = Surface(_SIDE, _SIDE, "Attribution map over the input")
+        self._surface = Surface(_SIDE, _SIDE)
         self._bar = ipywidgets.HTML()
         self._under = ipywidgets.HTML()
         super().__init__(session)
@@ -82,8 +81,6 @@ class AttributionView(View):
         """Layer with spatial axes, the layer chosen, sample, class and method."""
         chosen = self.session.selection
         layer = nearest_spatial(self.session.reader.taps, chosen.layer)
-        if layer is None:
-            raise LayerKindError("No layer of this model has spatial axes, so there is no map to draw.")
         target = self.session.top_class(chosen.sample) if chosen.target is None else chosen.target
         return layer, chosen.layer, chosen.sample, target, chosen.method
 
@@ -95,22 +92,26 @@ class AttributionView(View):
         """Whether activation and gradient can be looked up."""
         layer, _, sample, target, _ = key
         reader = self.session.reader
+        if layer is None:
+            return True
         return reader.is_ready(layer, sample) and reader.has_gradient(layer, sample, target)
 
     def compute(self, key: tuple) -> Overlay:
         """Return the map and what to say of it."""
         layer, chosen, sample, target, method = key
+        name = self.session.class_name(target)
+        photo = pictures.enlarged(self.session.photos[sample], _FINE)
+        if layer is None:
+            return Overlay(np.zeros((0, 0), np.float32), None, Scale(0.0, 0.0), photo, name, NO_MAPS)
         result = self.session.attribution(method, layer=layer, target=target, sample=sample)
         chart = _as_plane(result.maps[0])
-        photo = self.session.photos[sample]
         scale = Scale(0.0, float(np.nan_to_num(chart).max()))
-        photo = pictures.enlarged(photo, _FINE)
         large = np.asarray(Image.fromarray(chart).resize(photo.shape[1::-1], Image.Resampling.BILINEAR))
-        remarks = [f"{METHODS[method].title} at '{layer}', explaining the {result.scores}."]
+        scores = result.scores if self.session.head.probabilities else "model's output values"
+        remarks = [f"{METHODS[method].title} at '{layer}', explaining the {scores}."]
         if layer != chosen:
             remarks.append(f"'{chosen}' has no spatial axes.")
         remarks.append(result.blank_reason(0) or "")
-        name = self.session.class_name(target)
         picture = Picture(pictures.quantised(large, scale), _COLOURS)
         return Overlay(chart, picture, scale, photo, name, " ".join(filter(None, remarks)))
 
@@ -119,25 +120,24 @@ class AttributionView(View):
         shape = result.photo.shape[:2]
         box = fitted(shape, _SIDE)
         self._surface.resize(round(box.width), round(box.height))
-        self._surface.show(
-            [
-                Placed(pictures.png_of(result.photo), shape, box),
-                Placed(result.large.png(), shape, box, self._opacity.value, smooth=True),
-            ]
-        )
-        self._bar.value = text.colour_bar(_COLOURS, result.scale)
+        placed = [Placed(pictures.png_of(result.photo), shape, box)]
+        if result.large is not None:
+            placed.append(Placed(result.large.png(), shape, box, self._opacity.value, smooth=True))
+        self._surface.show(placed)
+        self._bar.value = text.colour_bar(_COLOURS, result.scale) if result.large is not None else ""
         self._under.value = text.caption(result.remark)
         self.note(result.name)
 
     def picture(self, result: Overlay) -> bytes:
         """Return the overlay as a PNG."""
-        mixed = pictures.blended(result.photo, result.large.rgb(), self._opacity.value)
+        mixed = result.photo
+        if result.large is not None:
+            mixed = pictures.blended(mixed, result.large.rgb(), self._opacity.value)
         return pictures.png_of(pictures.enlarged(mixed, _SIDE))
 
-    def close(self) -> None:
-        """Free the canvases too."""
+    def release(self) -> None:
+        """Free the canvases."""
         self._surface.close()
-        super().close()
 
 
 def _as_plane(values: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -87,6 +88,9 @@ class View(ipywidgets.VBox):
         """Return a result as a PNG."""
         raise NotImplementedError
 
+    def release(self) -> None:
+        """Free what is not among the card's own widgets. Called once, by `close`."""
+
     def is_ready(self, key: Any) -> bool:
         """Whether `compute` takes no pass of the model."""
         return True
@@ -109,6 +113,7 @@ class View(ipywidgets.VBox):
             return
         self._wanted = key
         if key == self._shown:
+            self._busy.value = ""
             return
         if self.is_ready(key[1]):
             self._work(key)
@@ -155,13 +160,16 @@ class View(ipywidgets.VBox):
 
     def close(self) -> None:
         """Stop following the selection and free the widgets. Closing again does nothing."""
-        if not self._open:
+        if not self._open or sys.is_finalizing():
             return
-        self._open = False
+        with self._turn:
+            self._open = False
+            self._wanted = None
         self.session.selection.unobserve(self._on_change, names=list(self.watches))
         self.session.unobserve(self._on_change, names=["version"])
         worker_of(self.session).withdraw(id(self))
         self._memo = (None, None)
+        self.release()
         for part in parts_of(self):
             part.close()
         super().close()
@@ -184,6 +192,8 @@ class View(ipywidgets.VBox):
                 return
             try:
                 result = self._result(key[1])
+                if not self._open and self._shown is not None:
+                    return
                 self.draw(result)
             except Exception as error:  # the boundary: shown in the card
                 self._show_error(error)

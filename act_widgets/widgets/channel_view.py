@@ -58,7 +58,7 @@ class ChannelView(View):
         self._opacity = ipywidgets.FloatSlider(
             description="Opacity", min=0, max=1, step=0.05, value=0.6, readout_format=".0%"
         )
-        self._surface = Surface(_SIDE, _SIDE, "Map of the chosen channel")
+        self._surface = Surface(_SIDE, _SIDE)
         self._bar = ipywidgets.HTML()
         self._under = ipywidgets.HTML()
         super().__init__(session)
@@ -116,10 +116,9 @@ class ChannelView(View):
         photo = Image.fromarray(result.photo).resize(large.shape[1::-1], Image.Resampling.BILINEAR)
         return pictures.png_of(pictures.blended(np.asarray(photo), large, self._opacity.value))
 
-    def close(self) -> None:
-        """Free the canvases too."""
+    def release(self) -> None:
+        """Free the canvases."""
         self._surface.close()
-        super().close()
 
     def _alpha(self, result: ChannelMap) -> float:
         return 1.0 if result.photo is None else self._opacity.value

@@ -120,9 +120,10 @@ class LayerPicker(_Control):
             self.choose("layer", change["new"])
 
     def _step(self, by: int) -> None:
-        layers = self.session.layers
-        at = layers.index(self.session.selection.layer) + by
-        self.session.selection.layer = layers[min(max(at, 0), len(layers) - 1)]
+        """Go on in the list as it is on the screen."""
+        offered = [address for _, address in self._list.options]
+        at = offered.index(self.session.selection.layer) + by
+        self.session.selection.layer = offered[min(max(at, 0), len(offered) - 1)]
 
 
 class ChannelSlider(_Control):

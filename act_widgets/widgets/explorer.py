@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Sequence
 from html import escape
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 import ipywidgets
 import numpy as np
 from PIL import Image
 
+from ..errors import ActWidgetsError
 from ..rendering import charts, pictures
 from ..selection import Selection
 from ..session import Session
@@ -95,7 +98,7 @@ class Explorer(ipywidgets.VBox):
 
     def close(self) -> None:
         """Stop following the selection, and free the widgets and what was kept."""
-        if not self._open:
+        if not self._open or sys.is_finalizing():
             return
         self._open = False
         for view in self.views:
@@ -194,5 +197,8 @@ def _times(count: int, one: str, many: str) -> str:
 
 
 def _titled(view: View) -> np.ndarray:
-    picture = np.asarray(Image.open(io.BytesIO(view.png())).convert("RGB"))
+    try:
+        picture = np.asarray(Image.open(io.BytesIO(view.png())).convert("RGB"))
+    except ActWidgetsError as error:  # the card on the screen says the same
+        picture = charts.text_lines(wrap(str(error), 70))
     return charts.stacked([charts.text_lines([view.title], picture.shape[1]), picture], gap=0)

@@ -61,8 +61,9 @@ class Grid:
 
     @property
     def zoom(self) -> float:
-        """Canvas pixels for each pixel of the picture."""
-        return _SIDE / self.mosaic.shape[1]
+        """Canvas pixels for each pixel of the picture; the longer side may be twice as long."""
+        height, width = self.mosaic.shape
+        return min(_SIDE / width, 2 * _SIDE / height)
 
 
 class FeatureMaps(View):
@@ -91,7 +92,7 @@ class FeatureMaps(View):
             tooltips=["Each map uses all colours", "All maps share one scale"],
         )
         self._page = ipywidgets.IntSlider(description="Page", min=1, max=1, value=1)
-        self._surface = Surface(_SIDE, _SIDE, "Feature maps of the layer")
+        self._surface = Surface(_SIDE, _SIDE)
         self._bar = ipywidgets.HTML()
         self._under = ipywidgets.HTML(text.caption(_HINT))
         self._grid: Grid | None = None
@@ -152,8 +153,9 @@ class FeatureMaps(View):
         """Show the page and a frame around the chosen channel."""
         frame = grid.box(self.session.selection.channel)
         height, width = grid.mosaic.shape
-        placed = Placed(grid.png, (height, width), Box(0, 0, _SIDE, height * grid.zoom))
-        self._surface.resize(_SIDE, max(24, round(height * grid.zoom)))
+        box = Box(0, 0, width * grid.zoom, max(1, height * grid.zoom))
+        placed = Placed(grid.png, (height, width), box)
+        self._surface.resize(max(1, round(box.width)), max(24, round(box.height)))
         self._surface.show([placed], [frame] if frame else [])
         if self._grid is not grid:
             self._grid = grid
@@ -168,10 +170,9 @@ class FeatureMaps(View):
         """Return the page as a PNG, each cell at least as large as on the screen."""
         return pictures.png_of(pictures.enlarged(grid.picture.rgb(), _SIDE))
 
-    def close(self) -> None:
-        """Free the canvases too."""
+    def release(self) -> None:
+        """Free the canvases."""
         self._surface.close()
-        super().close()
 
     def _follow_channel(self, layer: str, channel: int) -> None:
         """Turn to the page of a channel that was chosen elsewhere."""

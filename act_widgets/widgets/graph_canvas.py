@@ -20,7 +20,8 @@ class GraphCanvas(anywidget.AnyWidget):
     act_widgets.rendering.graph_svg.describe : makes the `drawing`.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    # The text, not the path: anywidget watches a path, and would hold every instance for ever.
+    _esm = Path(__file__).with_suffix(".js").read_text("utf-8")
 
     drawing = traitlets.Dict().tag(sync=True)
     """What to show: ``dict``, as `act_widgets.rendering.graph_svg.describe` returns it.

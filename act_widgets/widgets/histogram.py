@@ -114,12 +114,9 @@ class Histogram(View):
         activation = self.session.reader.sample_activation(layer, sample)
         channels = by_channel(activation, tap)
         values = channels if channel is None else channels[channel]
-        finite = values[np.isfinite(values)]
-        counts, edges = (
-            np.histogram(finite, bins=BINS) if finite.size else (np.zeros(BINS, int), np.arange(BINS + 1.0))
-        )
+        counts, edges = binned(values)
         whose = "all channels" if channel is None else f"channel {channel}"
-        lost = values.size - finite.size
+        lost = values.size - int(counts.sum())
         words = whose + (f" · {lost} NaN or infinite left out" if lost else "")
         return Counts(counts, edges, layer, words)
 
@@ -139,15 +136,29 @@ class Histogram(View):
         self._axes[1].label = "count (log)" if log else "count"
         self.note(result.words, result.layer)
 
-    def close(self) -> None:
-        """Free the scale that is not shown too."""
+    def release(self) -> None:
+        """Free the scale that is not shown."""
         for scale in self._y.values():
             scale.close()
-        super().close()
 
     def picture(self, result: Counts) -> bytes:
         """Return the chart as a PNG."""
         return pictures.png_of(charts.histogram(result.array, result.edges, log=self._counts.value == _LOG))
+
+
+def binned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return counts of the finite values in bins of equal width, and the ends of the bins.
+
+    Values that all lie closer together than numbers can tell get bins around them.
+    """
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if finite.size == 0:
+        return np.zeros(BINS, int), np.arange(BINS + 1.0)
+    low, high = finite.min(), finite.max()
+    least = max(abs(low), abs(high), 1e-300) * 1e-9
+    if high - low < least:
+        low, high = low - least, high + least
+    return np.histogram(finite, bins=BINS, range=(low, high))
 
 
 def _ticks(highest: float, log: bool) -> np.ndarray:

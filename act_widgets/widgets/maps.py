@@ -35,7 +35,7 @@ def as_maps(activation: np.ndarray, tap: Tap) -> Maps:
     Raises
     ------
     LayerKindError
-        If the layer holds text.
+        If the layer holds no real numbers.
     """
     channels = by_channel(activation, tap)
     sizes = " × ".join(map(str, channels.shape[1:]))
@@ -60,11 +60,13 @@ def by_channel(activation: np.ndarray, tap: Tap) -> np.ndarray:
     Raises
     ------
     LayerKindError
-        If the layer holds text.
+        If the layer holds no real numbers.
     """
-    if activation.dtype.kind in "OSU":
+    if activation.dtype.kind not in "biuf" or activation.size == 0:
+        held = {"c": "complex numbers"}.get(activation.dtype.kind, "text")
         raise LayerKindError(
-            f"'{tap.address}' holds text, which can't be drawn as numbers. Choose a layer of numbers."
+            f"'{tap.address}' holds {held if activation.size else 'nothing'}, which can't be drawn. "
+            f"Received: shape {activation.shape}, {activation.dtype}. Choose a layer of real numbers."
         )
     if activation.ndim == 0:
         return activation.reshape(1)

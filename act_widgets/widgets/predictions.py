@@ -54,19 +54,19 @@ class Predictions(View):
         """Return the rows."""
         return [self._rows]
 
-    def key(self) -> int:
-        """The sample."""
-        return self.session.selection.sample
+    def key(self) -> tuple[int, int | None]:
+        """The sample, and the class that is set off."""
+        return self.session.selection.sample, self.session.selection.target
 
-    def look(self) -> int | None:
-        """The class that is set off."""
-        return self.session.selection.target
-
-    def compute(self, key: int) -> Answer:
-        """Return the output and which units to show."""
-        values = self.session.predictions(key)
-        order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")[: self._count]
-        return Answer(values, order.tolist(), self.session.head.probabilities)
+    def compute(self, key: tuple[int, int | None]) -> Answer:
+        """Return the output and which units to show: the highest, and the chosen one."""
+        sample, chosen = key
+        values = self.session.predictions(sample)
+        order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable").tolist()
+        shown = order[: self._count]
+        if chosen is not None and len(values) > 1 and chosen not in shown:
+            shown.append(chosen)
+        return Answer(values, shown, self.session.head.probabilities)
 
     def draw(self, result: Answer) -> None:
         """Write the rows."""

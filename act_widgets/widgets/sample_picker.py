@@ -58,7 +58,7 @@ class SamplePicker(View):
 
     def __init__(self, session: Session) -> None:
         self._slider = ipywidgets.IntSlider(min=0, max=0, layout={"width": "auto", "flex": "1 1 auto"})
-        self._surface = Surface(_COLUMNS * (_SIDE + _GAP) - _GAP, _SIDE, "Samples")
+        self._surface = Surface(_COLUMNS * (_SIDE + _GAP) - _GAP, _SIDE)
         self._first = 0
         super().__init__(session)
         self._slider.observe(self.guarded(self._moved), names=["value"])
@@ -102,16 +102,16 @@ class SamplePicker(View):
         self._surface.resize(width, height)
         whole = Box(0, 0, width, height)
         self._surface.show([Placed(result.png, (height, width), whole)], [result.box(sample)])
-        self.note(f"{sample} of {self.session.batch_size}, counted from 0")
+        brightness = self.session.photos.range_text
+        self.note(f"{sample} of {self.session.batch_size}, counted from 0 · brightness {brightness}")
 
     def picture(self, result: Thumbnails) -> bytes:
         """Return the page as a PNG."""
         return result.png
 
-    def close(self) -> None:
-        """Free the canvases too."""
+    def release(self) -> None:
+        """Free the canvases."""
         self._surface.close()
-        super().close()
 
     def _moved(self, change: dict[str, Any]) -> None:
         self.choose("sample", change["new"])

@@ -68,17 +68,15 @@ class Surface:
     ----------
     width, height : int
         Size of the drawing in canvas pixels. On the screen it fills the width of its card.
-    label : str
-        What is shown, for screen readers.
     """
 
-    def __init__(self, width: int, height: int, label: str) -> None:
+    def __init__(self, width: int, height: int) -> None:
         self.canvas = Canvas(width=width, height=height, layout={"width": "100%", "height": "auto"})
         self.canvas.add_class("aw-canvas")
-        self.label = label
         self._sheets: list[_Sheet] = []
         self._placed: tuple[Placed, ...] = ()
         self._frames: tuple[Box, ...] = ()
+        self._open = True
         self.canvas.on_client_ready(self._redraw)
 
     @property
@@ -95,6 +93,8 @@ class Surface:
     def show(self, placed: Sequence[Placed], frames: Sequence[Box] = ()) -> None:
         """Draw pictures in order, then frames around boxes."""
         with _lock:
+            if not self._open:
+                return
             self._placed, self._frames = tuple(placed), tuple(frames)
             while len(self._sheets) < len(placed):
                 self._sheets.append(_Sheet())
@@ -112,9 +112,14 @@ class Surface:
 
     def close(self) -> None:
         """Free the off-screen canvases; the canvas on the screen belongs to its card."""
-        for sheet in self._sheets:
-            sheet.close()
-        self._sheets.clear()
+        with _lock:
+            # ipycanvas remembers the canvas drawn on last, and with it the view's callbacks.
+            _scratch().fill_rect(0, 0, 1, 1)
+            self._open = False
+            self.canvas.on_client_ready(self._redraw, remove=True)
+            for sheet in self._sheets:
+                sheet.close()
+            self._sheets.clear()
 
     def _draw(self) -> None:
         for sheet, item in zip(self._sheets, self._placed, strict=False):

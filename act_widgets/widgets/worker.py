@@ -13,6 +13,8 @@ from ..session import Session
 
 _workers: weakref.WeakKeyDictionary[Session, Worker] = weakref.WeakKeyDictionary()
 
+_lock = threading.Lock()
+
 
 class Worker:
     """Runs jobs one after the other; a newer job of the same owner replaces a waiting one."""
@@ -52,6 +54,7 @@ class Worker:
 
 def worker_of(session: Session) -> Worker:
     """Return the session's worker."""
-    if session not in _workers:
-        _workers[session] = Worker()
-    return _workers[session]
+    with _lock:
+        if session not in _workers:
+            _workers[session] = Worker()
+        return _workers[session]
