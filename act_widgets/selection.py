@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -51,7 +52,16 @@ class Selection(HasTraits):
 
     def __init__(self, legal: Legal, layer: str, **values: Any) -> None:
         self._legal = legal
+        self._turn = threading.RLock()
         super().__init__(layer=layer, **values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a trait, one thread at a time: a channel is valid only for the layer it is checked with."""
+        if not self.has_trait(name):
+            super().__setattr__(name, value)
+            return
+        with self._turn:
+            super().__setattr__(name, value)
 
     @validate("layer")
     def _valid_layer(self, proposal: dict) -> str:

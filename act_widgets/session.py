@@ -137,7 +137,7 @@ class Session(HasTraits):
     def follow_weights(self) -> None:
         """Read anew if the weights changed."""
         if self.stale:
-            self.refresh()
+            self._read_anew()
 
     def tap(self, layer: str) -> Tap:
         """Return what is known of a layer's tensor: its whole address, kind, shape and dtype."""
@@ -247,7 +247,15 @@ class Session(HasTraits):
         return attribute_sample(self.reader, chosen, layer, target, sample)
 
     def refresh(self) -> None:
-        """Forget what was read and draw every view anew, after the model's weights changed."""
+        """Forget what is known of the model, its trace too, and draw every view anew.
+
+        Changed weights are noticed without it; a change of a layer's own attributes, such as another
+        activation, is not.
+        """
+        self.source.forget()
+        self._read_anew()
+
+    def _read_anew(self) -> None:
         self._weights = self.source.weights_version()
         self.reader = Reader(self.source, self.reader.inputs, self._budget)
         self.version += 1

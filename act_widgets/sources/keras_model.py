@@ -89,6 +89,11 @@ class KerasSource:
         """Return the addresses that the scores depend on."""
         return self.trace(inputs).explained
 
+    def forget(self) -> None:
+        """Drop the model's traces."""
+        with _tracing:
+            _traces.pop(self.model, None)
+
     def weights_version(self) -> int:
         """Return a number that goes up when the model's weights changed."""
         with _tracing:

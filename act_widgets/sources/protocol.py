@@ -77,6 +77,9 @@ class Source(Protocol):
     def explained(self, inputs: Inputs) -> frozenset[str]:
         """Return the addresses that the scores depend on. Traces the model the first time."""
 
+    def forget(self) -> None:
+        """Drop traces: the next question traces the model as it is then."""
+
     def weights_version(self) -> int:
         """Return a number that goes up when the weights changed. Costs about a millisecond."""
 

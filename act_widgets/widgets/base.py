@@ -50,7 +50,7 @@ class View(ipywidgets.VBox):
         self._shown: Hashable = None
         self._memo: tuple[Hashable, Any] = (None, None)
         self._turn = threading.RLock()
-        self._following = False
+        self._following: int | None = None
         self._after: list[Callable[[], None]] = []
         self._heading = ipywidgets.HTML(text.heading(self.title))
         self._alert = ipywidgets.HTML()
@@ -115,8 +115,12 @@ class View(ipywidgets.VBox):
         if key == self._shown:
             self._busy.value = ""
             return
-        if self.is_ready(key[1]):
-            self._work(key)
+        # Never waits for a computation of this view that is under way in the worker.
+        if self.is_ready(key[1]) and self._turn.acquire(blocking=False):
+            try:
+                self._work(key)
+            finally:
+                self._turn.release()
         else:
             self._busy.value = text.busy(self.working)
             worker_of(self.session).submit(id(self), partial(self._work, key))
@@ -142,15 +146,15 @@ class View(ipywidgets.VBox):
     @contextmanager
     def following(self) -> Iterator[None]:
         """Change the view's own widgets without choosing anything by it."""
-        self._following = True
+        self._following = threading.get_ident()
         try:
             yield
         finally:
-            self._following = False
+            self._following = None
 
     def choose(self, trait: str, value: Any) -> None:
         """Set a trait of the selection, unless the view itself is following it just now."""
-        if not self._following:
+        if self._following != threading.get_ident():
             setattr(self.session.selection, trait, value)
 
     def note(self, words: str, layer: str = "") -> None:
