@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from traitlets import HasTraits, Int
 
+from .arguments import checked_budget, checked_labels, checked_method
 from .attribution import METHODS, Attribution, attribute_batch, attribute_sample, default_layer
 from .attribution.method import top_classes, unit_scores
-from .errors import InputError, ModelError, listed, nearest
+from .errors import ModelError
 from .keys import Head, Tap
 from .model_graph import Graph
 from .reading.edit import edited_outputs
-from .reading.reader import DEFAULT_BUDGET, Reader
+from .reading.reader import Reader
 from .rendering.photos import Photos
 from .selection import Selection
 from .sources import Source, open_source
@@ -65,9 +66,9 @@ class Session(HasTraits):
     ) -> None:
         super().__init__()
         self.source: Source = open_source(model)
-        self._budget = _checked_budget(cache_bytes)
+        self._budget = checked_budget(cache_bytes)
         self.reader = self._read(inputs)
-        self.labels = _checked_labels(labels, self.reader.head)
+        self.labels = checked_labels(labels, self.reader.head)
         self._display = display
         self.photos = self._photos()
         layers = self.reader.layers
@@ -241,7 +242,7 @@ class Session(HasTraits):
             If the method, class or layer does not exist, or the layer has no spatial axes.
         """
         self.follow_weights()
-        chosen = METHODS[_checked_method(method)]
+        chosen = METHODS[checked_method(method)]
         if sample is None:
             return attribute_batch(self.reader, chosen, layer, target)
         return attribute_sample(self.reader, chosen, layer, target, sample)
@@ -282,11 +283,6 @@ class Session(HasTraits):
 
     def _photos(self) -> Photos:
         given = self.reader.inputs.arrays[0] if self._display is None else self._display
-        if not hasattr(given, "__len__"):
-            raise InputError(
-                f"Pictures to show are a sequence, one for each sample. Received: display={given!r:.80} of "
-                f"type {type(given).__name__}. Expected: an array or a list of {self.batch_size} pictures."
-            )
         return Photos(given, stated=self._display is not None, count=self.reader.inputs.size)
 
 
@@ -306,50 +302,7 @@ class _Legal:
         return self._session.tap(layer).address
 
     def channels(self, layer: str) -> int:
-        return channel_count(self._session, layer)
+        return self._session.reader.channels(layer)
 
     def check_target(self, target: int) -> int:
         return self._session.head.check(target)
-
-
-def channel_count(session: Session, layer: str) -> int:
-    """Return a layer's number of channels, as it was computed for this batch."""
-    tap = session.tap(layer)
-    return tap.channels or session.reader.sample_activation(layer, 0).shape[tap.channel_axis]
-
-
-def _checked_method(name: str) -> str:
-    if not isinstance(name, str) or name not in METHODS:
-        raise InputError(
-            f"No attribution method {name!r}. Expected: {listed(nearest(str(name), METHODS, len(METHODS)))}."
-        )
-    return name
-
-
-def _checked_budget(cache_bytes: int | None) -> int:
-    budget = DEFAULT_BUDGET if cache_bytes is None else cache_bytes
-    if isinstance(budget, int | np.integer) and not isinstance(budget, bool) and budget > 0:
-        return int(budget)
-    raise InputError(
-        f"The budget of the cache is a number of bytes. Received: cache_bytes={cache_bytes!r}. "
-        "Expected: a positive integer, such as 2**30."
-    )
-
-
-def _checked_labels(labels: Sequence[str] | None, head: Head) -> tuple[str, ...] | None:
-    if labels is None:
-        return None
-    if not isinstance(labels, Iterable):
-        raise InputError(
-            f"Labels are a sequence of names. Received: labels={labels!r:.80} of type "
-            f"{type(labels).__name__}. Expected: {head.units} strings."
-        )
-    names = tuple(str(name) for name in labels)
-    allowed = (1, 2) if head.units == 1 else (head.units,)
-    if isinstance(labels, str) or len(names) not in allowed:
-        raise InputError(
-            f"Labels must name the units of the model's output. Received: {len(names)} labels"
-            f"{' (a single string)' if isinstance(labels, str) else ''}. "
-            f"Expected: {' or '.join(map(str, allowed))}."
-        )
-    return names

@@ -69,6 +69,11 @@ class Reader:
         """Return the tap that `name` stands for, or raise an `UnknownLayerError`."""
         return self.taps[resolve(name, self.layers)]
 
+    def channels(self, layer: str) -> int:
+        """Return a layer's number of channels, as it was computed for this batch."""
+        tap = self.tap(layer)
+        return tap.channels or self.sample_activation(layer, 0).shape[tap.channel_axis]
+
     def activation(self, layer: str) -> np.ndarray:
         """Return a layer's activations for the whole batch, ``(batch, ...)``, read-only."""
         return next(iter(self.activations([layer]).values()))

@@ -76,6 +76,11 @@ class Photos:
 
 
 def _check(given: Any, count: int) -> None:
+    if not hasattr(given, "__len__"):
+        raise InputError(
+            f"Pictures to show are a sequence, one for each sample. Received: display={given!r:.80} of "
+            f"type {type(given).__name__}. Expected: an array or a list of {count} pictures."
+        )
     if len(given) != count:
         raise InputError(
             f"There must be one picture to show for each sample. Received: {len(given)} in display. "

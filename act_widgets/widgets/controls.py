@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 
 from ..rendering import charts, pictures
-from ..session import Session, channel_count
+from ..session import Session
 from . import text
 from .base import View
 
@@ -155,7 +155,7 @@ class ChannelSlider(_Control):
 
     def compute(self, key: tuple[str, int]) -> Choice:
         """Return the channels of the layer."""
-        channels = np.arange(channel_count(self.session, key[0]))
+        channels = np.arange(self.session.reader.channels(key[0]))
         return Choice(channels, [(f"channel {c}", c) for c in channels.tolist()], key[1])
 
     def draw(self, result: Choice) -> None:
