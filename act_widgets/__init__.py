@@ -29,6 +29,7 @@ _HOMES = {
     "widgets.controls": ("ChannelSlider", "ClassSelector", "LayerPicker"),
     "widgets.sample_picker": ("SamplePicker",),
     "widgets.feature_maps": ("FeatureMaps",),
+    "widgets.channel_editor": ("ChannelEditor",),
     "widgets.channel_view": ("ChannelView",),
     "widgets.histogram": ("Histogram",),
     "widgets.attribution_view": ("AttributionView",),

@@ -16,6 +16,7 @@ from .model_graph import Node as Node
 from .selection import Selection as Selection
 from .session import Session as Session
 from .widgets.attribution_view import AttributionView as AttributionView
+from .widgets.channel_editor import ChannelEditor as ChannelEditor
 from .widgets.channel_view import ChannelView as ChannelView
 from .widgets.controls import ChannelSlider as ChannelSlider
 from .widgets.controls import ClassSelector as ClassSelector

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from traitlets import HasTraits, Int
+from traitlets import HasTraits, Int, Tuple
 
 from .arguments import checked_budget, checked_labels, checked_method
 from .attribution import METHODS, Attribution, attribute_batch, attribute_sample, default_layer
-from .attribution.method import top_classes, unit_scores
+from .attribution.method import top_classes
 from .errors import ModelError
 from .keys import Head, Tap
 from .model_graph import Graph
-from .reading.edit import edited_outputs
+from .reading.edit import channel_change
 from .reading.reader import Reader
 from .rendering.photos import Photos
 from .selection import Selection
@@ -53,6 +53,10 @@ class Session(HasTraits):
         If inputs, labels or display do not fit the model or one another.
     """
 
+    silenced = Tuple(
+        help="What the explorer silences: an address and a tuple of channels; empty for nothing. "
+        "Predictions show the model's answer before and after."
+    )
     version = Int(0, help="Goes up when inputs were exchanged or refreshed: views draw anew.")
 
     def __init__(
@@ -196,11 +200,18 @@ class Session(HasTraits):
             If there is no such layer or channel, or `replace` does not fit.
         """
         self.follow_weights()
-        return edited_outputs(self.reader, layer, channels, scale, replace)
+        return self.reader.resume(layer, channel_change(self.reader, layer, channels, scale, replace))
 
     def predictions(self, sample: int) -> np.ndarray:
         """Return the main output for one sample, positions averaged, ``(units,)``."""
-        return unit_scores(self.reader)[self.reader.check_sample(sample)]
+        return self.reader.unit_scores()[self.reader.check_sample(sample)]
+
+    def silenced_predictions(self, sample: int) -> np.ndarray | None:
+        """Return the same with the channels in `silenced` set to 0; None if there are none."""
+        if not self.silenced:
+            return None
+        layer, channels = self.silenced
+        return self.reader.resume_sample(layer, channel_change(self.reader, layer, channels), sample)
 
     def top_class(self, sample: int) -> int:
         """Return the class that the model gives a sample first."""

@@ -248,7 +248,7 @@ def test_the_layer_explained_by_default_is_one_that_the_score_depends_on(make, l
     assert result.values.any()
 
 
-@pytest.mark.parametrize("make", [softmax_at_every_place, scores_of_attention, two_heads])
+@pytest.mark.parametrize("make", [softmax_at_every_place, scores_of_attention])
 def test_the_explorer_opens_on_a_layer_that_the_score_depends_on(make):
     model, x = make()
     session = aw.Session(model, x)
@@ -308,7 +308,7 @@ HARD = {
 def test_hard_numbers_are_counted_and_drawn(case):
     values = HARD[case].astype("float32")
     session = aw.Session(shown(values), values, display=np.zeros((2, 4, 4), "uint8"))
-    chart, grid, single = aw.Histogram(session), aw.FeatureMaps(session), aw.ChannelView(session)
+    chart, grid = aw.Histogram(session), aw.FeatureMaps(session)
     for layer, sample, channel in (("kept", 0, 0), ("kept", 1, 1), ("given", 1, 0)):
         session.selection.layer, session.selection.sample, session.selection.channel = layer, sample, channel
         maps = np.moveaxis(values[sample], -1, 0)
@@ -320,12 +320,11 @@ def test_hard_numbers_are_counted_and_drawn(case):
         for scale in ("per layer", "per map"):
             grid._scale.value = scale
         np.testing.assert_array_equal(grid.array, maps)
-        np.testing.assert_array_equal(single.array, maps[channel])
-        for view in (chart, grid, single):
+        for view in (chart, grid):
             assert alert_of(view) == ""
             assert view.png().startswith(b"\x89PNG")
             assert alert_of(view) == ""
-    for view in (chart, grid, single):
+    for view in (chart, grid):
         view.close()
 
 

@@ -325,6 +325,29 @@ def test_other_inputs_draw_every_view_anew(explorer, digits):
     assert explorer.views.sample_picker.array.shape[0] == 3
 
 
+def test_silenced_channels_show_the_prediction_before_and_after(explorer, digits):
+    model, images, _ = digits
+    editor, answer = explorer.views.channel_editor, explorer.views.predictions
+    for channel in (3, 7):
+        explorer.selection.channel = channel
+        editor._toggle.click()
+    settle(explorer)
+    assert explorer.session.silenced == ("block1_relu", (3, 7))
+    expected = explorer.session.edit("block1_relu", [3, 7])[0]
+    np.testing.assert_allclose(answer._result(answer.key()).after, expected, rtol=1e-5)
+    np.testing.assert_allclose(answer.array, model(images[:1])[0], rtol=1e-4, atol=1e-6)
+    best = answer._result(answer.key()).order[0]
+    assert f"after {expected[best]:.1%}" in " ".join(text_of(answer._rows.value).split())
+    assert editor._toggle.description == "Restore channel 7"
+    assert "3, 7" in text_of(editor._under.value)
+    editor._toggle.click()
+    assert explorer.session.silenced == ("block1_relu", (3,))
+    editor._clear.click()
+    settle(explorer)
+    assert "after" not in text_of(answer._rows.value)
+    assert explorer.session.stats()["forward_passes"] == 1
+
+
 def test_close_stops_following_and_frees_the_widgets(digits):
     model, images, _ = digits
     before = len(_instances)

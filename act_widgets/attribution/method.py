@@ -98,17 +98,11 @@ def _attribution(
 
 def top_classes(reader: Reader) -> np.ndarray:
     """Return the class that the model gives each sample first, ``(batch,) int``."""
-    scores = unit_scores(reader)
+    scores = reader.unit_scores()
     if scores.shape[1] > 1:
         return scores.argmax(1)
     threshold = 0.5 if reader.head.probabilities else 0.0
     return (scores[:, 0] >= threshold).astype(int)
-
-
-def unit_scores(reader: Reader) -> np.ndarray:
-    """Return the first output with positions averaged, ``(batch, units)``."""
-    output = reader.output()
-    return output.mean(axis=tuple(range(1, output.ndim - 1)))
 
 
 def default_layer(taps: Mapping[str, Tap], explained: Collection[str] | None = None) -> str | None:

@@ -9,17 +9,17 @@ import numpy as np
 
 from ..errors import InputError
 from ..keys import Tap
-from .reader import Reader
+from .reader import Change, Reader
 
 
-def edited_outputs(
+def channel_change(
     reader: Reader,
     layer: str,
     channels: int | Sequence[int] | None = None,
     scale: Any = 0.0,
     replace: Any = None,
-) -> Any:
-    """Return the model's outputs with some channels of a layer changed; see `Session.edit`."""
+) -> Change:
+    """Return how some channels of a layer are changed; see `Session.edit` for the parameters."""
     tap = reader.tap(layer)
     count = reader.activation(tap.address).shape[tap.channel_axis] if tap.shape[1:] else 1
     chosen = _checked_channels(channels, count, tap)
@@ -35,7 +35,7 @@ def edited_outputs(
             last[..., chosen] = _fitted(whole, last[..., chosen].shape, samples, tap)
         return np.ascontiguousarray(np.moveaxis(last, -1, tap.channel_axis))
 
-    return reader.resume(tap.address, change)
+    return change
 
 
 def _checked_channels(channels: int | Sequence[int] | None, count: int, tap: Tap) -> list[int]:

@@ -17,6 +17,8 @@ from .cache import ByteCache
 
 DEFAULT_BUDGET = 1 << 30
 
+Change = Callable[[np.ndarray, slice], np.ndarray]
+
 # All activations of a convolutional network take roughly this many times its input. It only
 # decides how many samples share a pass; the cache counts the real bytes.
 _ACTIVATIONS_PER_INPUT = 200
@@ -118,6 +120,10 @@ class Reader:
             )
         return main if main.ndim > 1 else main[:, None]
 
+    def unit_scores(self) -> np.ndarray:
+        """Return the main output with positions averaged, ``(batch, units)``."""
+        return by_unit(self.output())
+
     @property
     def head(self) -> Head:
         """What the main output offers to explain."""
@@ -179,7 +185,7 @@ class Reader:
             raise no_batch_axis(self.taps[address], gradient.shape, 1)
         return None if gradient is None else gradient[0]
 
-    def resume(self, layer: str, change: Callable[[np.ndarray, slice], np.ndarray]) -> Any:
+    def resume(self, layer: str, change: Change) -> Any:
         """Return the outputs as they are when a layer's activation is changed.
 
         Parameters
@@ -189,16 +195,20 @@ class Reader:
         change : callable
             From a block's activation and the samples it holds to what stands there instead.
         """
-        tap = self.tap(layer)
-        parts = []
-        for block in range(self._blocks):
-            start, stop = self._rows(block)
-            value = change(self._block_values([tap.address], block)[tap.address], slice(start, stop))
-            with self._lock:
-                rows = self.inputs.rows(start, stop)
-                parts.append(self.source.resume(rows, tap.address, value, self._kept(block)))
-                self.resumed_passes += 1
-        return _joined(parts)
+        return _joined([self._resumed(layer, change, block).outputs for block in range(self._blocks)])
+
+    def resume_sample(self, layer: str, change: Change, sample: int) -> np.ndarray:
+        """Return one sample's main output, positions averaged, when a layer's activation is changed."""
+        block, row = divmod(self.check_sample(sample), self._block)
+        return by_unit(self._resumed(layer, change, block).main_output)[row]
+
+    def _resumed(self, layer: str, change: Change, block: int) -> Reading:
+        address = self.tap(layer).address
+        start, stop = self._rows(block)
+        value = change(self._block_values([address], block)[address], slice(start, stop))
+        with self._lock:
+            self.resumed_passes += 1
+            return self.source.resume(self.inputs.rows(start, stop), address, value, self._kept(block))
 
     def has_gradient(self, layer: str, sample: int, target: int) -> bool:
         """Whether the gradient for one sample can be looked up."""
@@ -298,6 +308,12 @@ class Reader:
         start, stop = self._rows(block)
         found = ((a, self.cache.peek(("activation", a, block))) for a in self.taps)
         return {a: v for a, v in found if v is not None and v.shape[:1] == (stop - start,)}
+
+
+def by_unit(output: np.ndarray) -> np.ndarray:
+    """Return outputs ``(batch, ..., units)`` with positions averaged, ``(batch, units)``."""
+    output = output if output.ndim > 1 else output[:, None]
+    return output.mean(axis=tuple(range(1, output.ndim - 1)))
 
 
 def no_batch_axis(tap: Tap, shape: tuple[int, ...], samples: int) -> LayerKindError:

@@ -80,10 +80,13 @@ class KerasSource:
             )
         return self.trace(inputs).gradients(inputs, wanted, mask, known)
 
-    def resume(self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]) -> Any:
+    def resume(
+        self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]
+    ) -> Reading:
         """Return the outputs with `value` in place of one activation."""
         trace = self.trace(inputs)
-        return _packed(trace, trace.resume(inputs, address, value, known))
+        flat = trace.resume(inputs, address, value, known)
+        return _reading(trace.taps, {}, _packed(trace, flat), trace.unreachable)
 
     def explained(self, inputs: Inputs) -> frozenset[str]:
         """Return the addresses that the scores depend on."""

@@ -71,7 +71,9 @@ class Source(Protocol):
     ) -> dict[str, np.ndarray]:
         """Return gradients of ``sum(mask * scores)``; needs no forward pass for what is `known`."""
 
-    def resume(self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]) -> Any:
+    def resume(
+        self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]
+    ) -> Reading:
         """Return the outputs with `value` in place of one activation; computes what lies behind it."""
 
     def explained(self, inputs: Inputs) -> frozenset[str]:

@@ -60,7 +60,7 @@ class View(ipywidgets.VBox):
         self.add_class("aw-card")
         self.add_class(f"aw-{type(self).__name__}")
         session.selection.observe(self._on_change, names=list(self.watches))
-        session.observe(self._on_change, names=["version"])
+        session.observe(self._on_change, names=["version", "silenced"])
         self._open = True
         self.refresh()
 
@@ -170,7 +170,7 @@ class View(ipywidgets.VBox):
             self._open = False
             self._wanted = None
         self.session.selection.unobserve(self._on_change, names=list(self.watches))
-        self.session.unobserve(self._on_change, names=["version"])
+        self.session.unobserve(self._on_change, names=["version", "silenced"])
         worker_of(self.session).withdraw(id(self))
         self._memo = (None, None)
         self.release()

@@ -20,6 +20,7 @@ from ..session import Session
 from . import text
 from .attribution_view import AttributionView
 from .base import View
+from .channel_editor import ChannelEditor
 from .channel_view import ChannelView
 from .controls import ChannelSlider, ClassSelector, LayerPicker
 from .feature_maps import FeatureMaps
@@ -43,6 +44,7 @@ class Views(NamedTuple):
     class_selector: ClassSelector
     attribution: AttributionView
     predictions: Predictions
+    channel_editor: ChannelEditor
 
 
 class Explorer(ipywidgets.VBox):
@@ -69,6 +71,7 @@ class Explorer(ipywidgets.VBox):
             ClassSelector(session),
             AttributionView(session),
             Predictions(session),
+            ChannelEditor(session),
         )
         self._head = ipywidgets.HTML()
         super().__init__([ipywidgets.HTML(text.style_sheet()), self._head, self._dashboard()])
@@ -88,7 +91,7 @@ class Explorer(ipywidgets.VBox):
         v = self.views
         columns = [
             (v.sample_picker, v.predictions),
-            (v.feature_maps,),
+            (v.feature_maps, v.channel_editor),
             (v.channel_view, v.histogram),
             (v.attribution, v.graph),
         ]
@@ -112,7 +115,7 @@ class Explorer(ipywidgets.VBox):
         v = self.views
         columns = [
             [v.sample_picker, v.layer_picker, v.graph],
-            [v.channel_slider, v.feature_maps],
+            [v.channel_slider, v.feature_maps, v.channel_editor],
             [v.channel_view, v.histogram],
             [v.class_selector, v.attribution, v.predictions],
         ]

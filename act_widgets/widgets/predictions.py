@@ -22,11 +22,14 @@ class Answer:
     ----------
     array : (units,) ndarray
         As computed, positions averaged.
+    after : (units,) ndarray or None
+        The same with channels silenced.
     order : list of int
         The units shown, highest first.
     """
 
     array: np.ndarray
+    after: np.ndarray | None
     order: list[int]
     probabilities: bool
 
@@ -43,6 +46,7 @@ class Predictions(View):
     """
 
     title = "Prediction"
+    working = "what lies behind the silenced channels"
     watches = ("sample", "target")
 
     def __init__(self, session: Session, *, count: int = 8) -> None:
@@ -54,19 +58,25 @@ class Predictions(View):
         """Return the rows."""
         return [self._rows]
 
-    def key(self) -> tuple[int, int | None]:
-        """The sample, and the class that is set off."""
-        return self.session.selection.sample, self.session.selection.target
+    def key(self) -> tuple:
+        """The sample, the class that is set off, and what is silenced."""
+        chosen = self.session.selection
+        return chosen.sample, chosen.target, self.session.silenced
 
-    def compute(self, key: tuple[int, int | None]) -> Answer:
+    def is_ready(self, key: tuple) -> bool:
+        """Whether nothing is silenced, so that the output is there."""
+        return not key[2]
+
+    def compute(self, key: tuple) -> Answer:
         """Return the output and which units to show: the highest, and the chosen one."""
-        sample, chosen = key
+        sample, chosen, _ = key
+        after = self.session.silenced_predictions(sample)
         values = self.session.predictions(sample)
         order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable").tolist()
         shown = order[: self._count]
         if chosen is not None and len(values) > 1 and chosen not in shown:
             shown.append(chosen)
-        return Answer(values, shown, self.session.head.probabilities)
+        return Answer(values, after, shown, self.session.head.probabilities)
 
     def draw(self, result: Answer) -> None:
         """Write the rows."""
@@ -74,22 +84,34 @@ class Predictions(View):
         explained = self.session.top_class(self.session.selection.sample) if chosen is None else chosen
         if self.session.head.units == 1:
             explained = 0
-        rows = zip(*self._bars(result), result.order, strict=True)
-        cells = "".join(_row(*row[:-1], chosen=row[-1] == explained) for row in rows)
-        self._rows.value = f'<div class="aw-rows" role="list">{cells}</div>'
+        before = zip(*self._bars(result, result.array), strict=True)
+        marks = [" aw-row-chosen" if unit == explained else "" for unit in result.order]
+        cells = [_row(*row, mark=mark) for mark, row in zip(marks, before, strict=True)]
+        if result.after is not None:
+            _, *bars = self._bars(result, result.after)
+            after = [_row("after", *row, mark=" aw-row-after") for row in zip(*bars, strict=True)]
+            cells = [cell for pair in zip(cells, after, strict=True) for cell in pair]
+        self._rows.value = f'<div class="aw-rows" role="list">{"".join(cells)}</div>'
         more = len(result.array) - len(result.order)
         kind = "probabilities" if result.probabilities else "output values"
         self.note(f"{kind} · {more} more" if more > 0 else kind)
 
     def picture(self, result: Answer) -> bytes:
         """Return the bars as a PNG."""
-        return pictures.png_of(charts.rows(*self._bars(result)))
+        parts = [charts.rows(*self._bars(result, result.array))]
+        if result.after is not None:
+            parts.append(charts.text_lines(["with channels silenced:"]))
+            parts.append(charts.rows(*self._bars(result, result.after)))
+        return pictures.png_of(charts.stacked(parts, gap=0))
 
-    def _bars(self, result: Answer) -> tuple[list[str], list[float], list[float], list[str]]:
+    def _bars(
+        self, result: Answer, values: np.ndarray
+    ) -> tuple[list[str], list[float], list[float], list[str]]:
         """Return names, starts and ends of the bars as shares of the track, and values in words."""
-        shown = result.array[result.order]
-        finite = np.nan_to_num(shown.astype(float), posinf=0, neginf=0)
-        low, high = (0.0, 1.0) if result.probabilities else (min(0.0, finite.min()), max(0.0, finite.max()))
+        shown = values[result.order]
+        both = shown if result.after is None else np.concatenate([result.array, result.after])
+        finite, reach = (np.nan_to_num(v.astype(float), posinf=0, neginf=0) for v in (shown, both))
+        low, high = (0.0, 1.0) if result.probabilities else (min(0.0, reach.min()), max(0.0, reach.max()))
         extent = max(high - low, 1e-12)
         zero = (0 - low) / extent
         ends = [(value - low) / extent for value in finite]
@@ -101,8 +123,7 @@ class Predictions(View):
         return self.session.class_name(1 if self.session.head.units == 1 else unit)
 
 
-def _row(name: str, start: float, end: float, value: str, *, chosen: bool) -> str:
-    mark = " aw-row-chosen" if chosen else ""
+def _row(name: str, start: float, end: float, value: str, *, mark: str) -> str:
     fill = f'<div class="aw-row-fill" style="left:{start:.1%};width:{end - start:.1%}"></div>'
     return (
         f'<div class="aw-row-name{mark}" role="listitem" title="{escape(name)}">{escape(name)}</div>'

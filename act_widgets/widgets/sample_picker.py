@@ -102,8 +102,10 @@ class SamplePicker(View):
         self._surface.resize(width, height)
         whole = Box(0, 0, width, height)
         self._surface.show([Placed(result.png, (height, width), whole)], [result.box(sample)])
-        brightness = self.session.photos.range_text
-        self.note(f"{sample} of {self.session.batch_size}, counted from 0 · brightness {brightness}")
+        # The usual ranges need no word; that of a batch is no fact about a single picture.
+        words = self.session.photos.range_text
+        unusual = f" · brightness {words}" if "batch" in words else ""
+        self.note(f"{sample} of {self.session.batch_size}, counted from 0{unusual}")
 
     def picture(self, result: Thumbnails) -> bytes:
         """Return the page as a PNG."""

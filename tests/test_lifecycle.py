@@ -1,0 +1,344 @@
+"""What is closed is freed, threads do not disturb one another, and a script just ends."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import re
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import act_widgets as aw
+from act_widgets.widgets.worker import worker_of
+
+from .zoo import attention, batch, recurrent, shaken, subclassed
+
+ROOT = Path(__file__).resolve().parents[1]
+VIEWS = (
+    "LayerPicker",
+    "ChannelSlider",
+    "ClassSelector",
+    "SamplePicker",
+    "FeatureMaps",
+    "ChannelView",
+    "Histogram",
+    "AttributionView",
+    "Predictions",
+    "GraphView",
+)
+
+
+def small(classes: int = 4) -> keras.Model:
+    given = keras.Input((6, 6, 1), name="image")
+    y = layers.Conv2D(8, 3, activation="relu", name="wide")(given)
+    y = layers.Conv2D(2, 3, activation="relu", name="narrow")(y)
+    y = layers.Flatten(name="flat")(y)
+    return shaken(keras.Model(given, layers.Dense(classes, activation="softmax", name="out")(y)))
+
+
+def nested() -> keras.Model:
+    given = keras.Input((6, 6, 1), name="image")
+    inner = keras.Sequential([keras.Input((6, 6, 1)), layers.Conv2D(2, 3, name="conv")], name="inner")
+    y = layers.Lambda(lambda t: t * 2, name="twice")(inner(given))
+    return shaken(keras.Model(given, layers.Dense(4, name="out")(layers.Flatten(name="flat")(y))))
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "functional": lambda: (small(), batch(3, 6, 6, 1)),
+    "nested": lambda: (nested(), batch(3, 6, 6, 1)),
+    "own class": subclassed,
+    "recurrent": recurrent,
+    "attention": attention,
+}
+
+
+def settle(session: aw.Session) -> None:
+    assert worker_of(session).wait()
+
+
+def still_there(refs: dict[str, weakref.ref]) -> list[str]:
+    gc.collect()
+    return [name for name, ref in refs.items() if ref() is not None]
+
+
+# --- nothing stays behind ---
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_a_closed_explorer_is_freed_with_its_session_and_model(make):
+    model, x = MODELS[make]()
+    explorer = aw.explore(model, x)
+    settle(explorer.session)
+    explorer.selection.layer = explorer.session.layers[1]
+    explorer.selection.sample = 2
+    explorer.selection.target = 1
+    settle(explorer.session)
+    assert explorer.png().startswith(b"\x89PNG")
+    refs = {
+        "model": weakref.ref(model),
+        "session": weakref.ref(explorer.session),
+        "explorer": weakref.ref(explorer),
+        "reader": weakref.ref(explorer.session.reader),
+    }
+    refs |= {type(view).__name__: weakref.ref(view) for view in explorer.views}
+    explorer.close()
+    del explorer, model
+    assert still_there(refs) == []
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+def test_a_closed_view_is_freed_with_its_session_and_model(kind):
+    model = small()
+    session = aw.Session(model, batch(3, 6, 6, 1))
+    view = getattr(aw, kind)(session)
+    settle(session)
+    session.selection.layer = "wide"
+    session.selection.channel = 1
+    session.selection.sample = 2
+    session.selection.target = 1
+    settle(session)
+    assert view._alert.value == ""
+    assert view.png().startswith(b"\x89PNG")
+    refs = {"model": weakref.ref(model), "session": weakref.ref(session), kind: weakref.ref(view)}
+    view.close()
+    del view, session, model
+    assert still_there(refs) == []
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+def test_a_closed_view_is_freed_while_its_session_goes_on(kind):
+    session = aw.Session(small(), batch(3, 6, 6, 1))
+    other, view = aw.ChannelSlider(session), getattr(aw, kind)(session)
+    settle(session)
+    ref = weakref.ref(view)
+    view.close()
+    del view
+    assert still_there({kind: ref}) == []
+    session.selection.layer = "wide"
+    session.selection.channel = 7
+    assert other._slider.value == 7
+    other.close()
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_a_session_without_widgets_is_freed_with_its_model(make):
+    model, x = MODELS[make]()
+    session = aw.Session(model, x)
+    layer = session.selection.layer
+    assert len(aw.capture(model, x)) == len(session.layers)
+    assert aw.attribute(model, x, layer=layer, target=1).connected
+    assert session.attribution(layer=layer, target=1, sample=0).connected
+    assert session.graph.nodes
+    assert aw.graph(model, x).nodes
+    before = np.asarray(session.outputs())
+    assert not np.array_equal(session.edit(layer), before)
+    session.selection.layer = session.layers[-1]
+    session.inputs = x[:2]
+    assert not session.stale
+    refs = {"model": weakref.ref(model), "session": weakref.ref(session)}
+    del session, model
+    assert still_there(refs) == []
+
+
+def test_what_is_read_without_a_session_keeps_no_model():
+    model, x = small(), batch(2, 6, 6, 1)
+    captured, result, graph = aw.capture(model, x), aw.attribute(model, x, target=0), aw.graph(model, x)
+    ref = weakref.ref(model)
+    del model
+    assert still_there({"model": ref}) == []
+    assert captured["wide"].shape == (2, 4, 4, 8)
+    assert result.maps.shape == (2, 2, 2)
+    assert len(graph.nodes) == 5
+
+
+def test_the_thread_of_a_session_ends_with_it():
+    def threads() -> set[threading.Thread]:
+        return {t for t in threading.enumerate() if t.name.startswith("act_widgets")}
+
+    gc.collect()
+    before = threads()
+    explorer = aw.explore(small(), batch(2, 6, 6, 1))
+    settle(explorer.session)
+    own = threads() - before
+    assert len(own) == 1
+    explorer.close()
+    del explorer
+    gc.collect()
+    for thread in own:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+# --- the end of a script ---
+
+SCRIPT = """
+import keras
+import numpy as np
+import act_widgets as aw
+from act_widgets.widgets.worker import worker_of
+given = keras.Input((6, 6, 1), name="image")
+y = keras.layers.Conv2D(4, 3, activation="relu", name="conv")(given)
+model = keras.Model(given, keras.layers.Dense(20, "softmax", name="out")(keras.layers.Flatten()(y)))
+explorer = aw.explore(model, np.ones((3, 6, 6, 1), "float32"))
+"""
+ENDS = {
+    "at rest": "assert worker_of(explorer.session).wait()",
+    "at once": "",
+    "at work": (
+        "assert worker_of(explorer.session).wait()\n"
+        "for target in range(20):\n"
+        "    explorer.selection.target = target\n"
+    ),
+    "views alone": (
+        "views = [aw.FeatureMaps(explorer.session), aw.GraphView(explorer.session)]\n"
+        "loop = [views]; loop.append(loop)\n"
+    ),
+}
+# How TensorFlow and its libraries begin a line of their logs.
+OF_TENSORFLOW = re.compile(
+    r"WARNING: All log messages before absl::InitializeLog|[IWEF]\d{4} |"
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWEF] "
+)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_script_that_closes_nothing_ends_quietly(end):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT + ENDS[end] + "\nprint('done')"],
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if not k.startswith("COV")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    said = [line for line in done.stderr.splitlines() if line and not OF_TENSORFLOW.match(line)]
+    assert said == []
+    assert done.stdout == "done\n"
+    assert done.returncode == 0
+
+
+# --- going back while something is computed ---
+
+
+@pytest.fixture
+def explorer() -> Iterator[aw.Explorer]:
+    opened = aw.explore(small(classes=20), batch(2, 6, 6, 1))
+    settle(opened.session)
+    yield opened
+    opened.close()
+
+
+def test_going_back_before_the_work_began_leaves_no_busy_bar(explorer):
+    view, worker, go = explorer.views.attribution, worker_of(explorer.session), threading.Event()
+    heading, passes = view._heading.value, explorer.session.stats()["backward_passes"]
+    worker.submit("test", lambda: go.wait(60))
+    explorer.selection.target = (explorer.session.top_class(0) + 1) % 20
+    assert "aw-busy" in view._busy.value
+    explorer.selection.target = None
+    assert view._busy.value == ""
+    go.set()
+    settle(explorer.session)
+    assert view._busy.value == ""
+    assert view._heading.value == heading
+    assert explorer.session.stats()["backward_passes"] == passes
+
+
+def test_choosing_and_going_back_at_once_leaves_no_busy_bar(explorer):
+    view = explorer.views.attribution
+    for target in range(20):
+        explorer.selection.target = target
+        explorer.selection.target = None
+        settle(explorer.session)
+        assert view._busy.value == ""
+        assert view._alert.value == ""
+
+
+# --- two threads ---
+
+
+@pytest.fixture
+def eager_switching() -> Iterator[None]:
+    """Let threads take turns as often as Python can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def set_by_two_threads(selection: aw.Selection, check: Callable[[], None]) -> None:
+    """One thread sets the layer, the other the channel; what they leave is checked each time."""
+    both = threading.Barrier(3, timeout=60)
+
+    def run(choose: Callable[[int], None]) -> None:
+        for i in range(200):
+            both.wait()
+            with contextlib.suppress(aw.InputError):
+                choose(i)
+            both.wait()
+
+    turns = (
+        lambda i: setattr(selection, "layer", ("wide", "narrow")[i % 2]),
+        lambda i: setattr(selection, "channel", (7, 1, 5)[i % 3]),
+    )
+    threads = [threading.Thread(target=run, args=(turn,)) for turn in turns]
+    for thread in threads:
+        thread.start()
+    for _ in range(200):
+        both.wait()
+        both.wait()
+        check()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def test_layer_and_channel_set_by_two_threads_are_legal_together(eager_switching):
+    session = aw.Session(small(), batch(1, 6, 6, 1))
+
+    counts = {"wide": 8, "narrow": 2}
+
+    def check() -> None:
+        assert session.selection.channel < counts[session.selection.layer]
+
+    seen: list[tuple[str, int]] = []
+    session.selection.observe(
+        lambda _: seen.append((session.selection.layer, session.selection.channel)), names=["channel"]
+    )
+    set_by_two_threads(session.selection, check)
+    assert ("wide", 7) in seen
+    assert all(channel < counts[layer] for layer, channel in seen)
+
+
+def test_two_threads_leave_an_explorer_that_shows_its_selection(eager_switching, explorer):
+    counts = {"wide": 8, "narrow": 2}
+
+    def check() -> None:
+        assert explorer.selection.channel < counts[explorer.selection.layer]
+
+    set_by_two_threads(explorer.selection, check)
+    settle(explorer.session)
+    layer, channel = explorer.selection.layer, explorer.selection.channel
+    views = explorer.views
+    assert {type(view).__name__: view._alert.value for view in views if view._alert.value} == {}
+    assert {type(view).__name__: view._busy.value for view in views if view._busy.value} == {}
+    assert views.layer_picker._list.value == layer
+    assert (views.channel_slider._slider.value, views.channel_slider._slider.max) == (
+        channel,
+        counts[layer] - 1,
+    )
+    shown = explorer.session.activation(layer)[0, ..., channel]
+    np.testing.assert_array_equal(views.channel_view.array, shown)
+    for view in views:
+        assert view._shown == view._wanted
