@@ -66,7 +66,7 @@ def read_inputs(given: Any, model: Any) -> Inputs:
             f"Expected: {_expected_text(expected)}, for example "
             "act_widgets.explore(model, images)."
         )
-    given = _by_name(given, model)
+    given = _structured(given, model)
     leaves = keras.tree.flatten(given)
     _check_count(leaves, expected)
     specs = expected or [None] * len(leaves)
@@ -78,9 +78,11 @@ def read_inputs(given: Any, model: Any) -> Inputs:
     return Inputs(arrays, keras.tree.map_structure(lambda leaf: None, given))
 
 
-def _by_name(given: Any, model: Any) -> Any:
-    """Return inputs given by name in the order of a model that takes a list, as Keras does."""
+def _structured(given: Any, model: Any) -> Any:
+    """Return inputs in the structure of the model: by name, or alone, where it takes a list."""
     structure = getattr(model, "_inputs_struct", None)
+    if isinstance(structure, list | tuple) and len(structure) == 1 and hasattr(given, "shape"):
+        return [given]  # as in models from Keras 2 files
     by_name = isinstance(given, dict) and bool(given)
     if not by_name or structure is None or isinstance(structure, dict):
         return given
