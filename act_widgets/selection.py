@@ -69,7 +69,9 @@ class Selection(HasTraits):
 
     @validate("channel")
     def _valid_channel(self, proposal: dict) -> int:
-        return _in_range("channel", proposal["value"], self._legal.channels(self.layer), f"'{self.layer}'")
+        # A layer without channels has none to choose: 0 stands for that.
+        count = max(1, self._legal.channels(self.layer))
+        return _in_range("channel", proposal["value"], count, f"'{self.layer}'")
 
     @validate("sample")
     def _valid_sample(self, proposal: dict) -> int:

@@ -255,16 +255,6 @@ def test_going_back_before_the_work_began_leaves_no_busy_bar(explorer):
     assert explorer.session.stats()["backward_passes"] == passes
 
 
-def test_choosing_and_going_back_at_once_leaves_no_busy_bar(explorer):
-    view = explorer.views.attribution
-    for target in range(20):
-        explorer.selection.target = target
-        explorer.selection.target = None
-        settle(explorer.session)
-        assert view._busy.value == ""
-        assert view._alert.value == ""
-
-
 # --- two threads ---
 
 
@@ -304,21 +294,44 @@ def set_by_two_threads(selection: aw.Selection, check: Callable[[], None]) -> No
         assert not thread.is_alive()
 
 
-def test_layer_and_channel_set_by_two_threads_are_legal_together(eager_switching):
-    session = aw.Session(small(), batch(1, 6, 6, 1))
+class Unhurried:
+    """A model of two layers that answers a question of one thread only when another is done or waits."""
 
-    counts = {"wide": 8, "narrow": 2}
+    samples, methods = 1, ("grad_cam",)
 
-    def check() -> None:
-        assert session.selection.channel < counts[session.selection.layer]
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.wait_for: threading.Thread | None = None
 
+    def resolve(self, layer: str) -> str:
+        return layer
+
+    def check_target(self, target: int) -> int:
+        return target
+
+    def channels(self, layer: str) -> int:
+        if self.wait_for is not None and threading.current_thread() is not self.wait_for:
+            self.asked.set()
+            self.wait_for.join(0.5)  # its whole time only where the other one has to wait for us
+        return {"wide": 8, "narrow": 2}[layer]
+
+
+def test_a_layer_chosen_while_a_channel_is_checked_waits_for_it():
+    legal = Unhurried()
+    selection = aw.Selection(legal, "wide")
     seen: list[tuple[str, int]] = []
-    session.selection.observe(
-        lambda _: seen.append((session.selection.layer, session.selection.channel)), names=["channel"]
-    )
-    set_by_two_threads(session.selection, check)
-    assert ("wide", 7) in seen
-    assert all(channel < counts[layer] for layer, channel in seen)
+    selection.observe(lambda _: seen.append((selection.layer, selection.channel)), names=["channel"])
+
+    def narrow() -> None:
+        assert legal.asked.wait(60)
+        selection.layer = "narrow"
+
+    legal.wait_for = threading.Thread(target=narrow)
+    legal.wait_for.start()
+    selection.channel = 7
+    legal.wait_for.join(60)
+    assert seen == [("wide", 7), ("narrow", 0)]
+    assert (selection.layer, selection.channel) == ("narrow", 0)
 
 
 def test_two_threads_leave_an_explorer_that_shows_its_selection(eager_switching, explorer):

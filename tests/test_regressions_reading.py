@@ -295,6 +295,7 @@ def shown(values: np.ndarray) -> keras.Model:
 STEPS = np.arange(2 * 4 * 4 * 2, dtype="float32").reshape(2, 4, 4, 2)
 HARD = {
     "one large negative value": np.full((2, 4, 4, 2), -1e9, "float32"),
+    "one of the largest": np.full((2, 4, 4, 2), -3e38, "float32"),
     "close together": 1000 + 1e-4 * STEPS,
     "the largest": np.where(STEPS % 3 == 0, -3e38, 3e38).astype("float32"),
     "the least": np.where(STEPS % 3 == 0, -1e-42, 1e-42).astype("float32"),

@@ -6,6 +6,7 @@ import io
 import threading
 from html.parser import HTMLParser
 
+import ipywidgets
 import keras
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 import act_widgets as aw
+from act_widgets.widgets.base import View
 from act_widgets.widgets.worker import Worker, worker_of
 
 LAYERS = keras.layers
@@ -367,6 +369,60 @@ def test_close_stops_following_and_frees_the_widgets(digits):
 def test_a_view_takes_a_session(digits):
     with pytest.raises(aw.ModelError, match=r"takes a session first.*Received: Functional"):
         aw.FeatureMaps(digits[0])
+
+
+class Slow(View):
+    """Shows the class as text; any class but the predicted one takes until it is told to go on."""
+
+    title, watches = "Slow", ("target",)
+
+    def build(self):
+        self.began, self.go_on, self.out = threading.Event(), threading.Event(), ipywidgets.HTML()
+        return [self.out]
+
+    def key(self):
+        return self.session.selection.target
+
+    def is_ready(self, key):
+        return key is None
+
+    def compute(self, key):
+        if key is not None:
+            self.began.set()
+            assert self.go_on.wait(60)
+        if key == 4:
+            raise ValueError("planted")
+        return key
+
+    def draw(self, result):
+        self.out.value = str(result)
+
+
+@pytest.mark.parametrize("target", [3, 4], ids=["a result", "an error"])
+def test_what_was_given_up_while_it_was_computed_is_not_shown(digits, target):
+    session = aw.Session(digits[0], digits[1][:1])
+    view = Slow(session)
+    session.selection.target = target
+    assert view.began.wait(60)
+    session.selection.target = None
+    view.go_on.set()
+    assert worker_of(session).wait()
+    assert (view.out.value, view._busy.value, view._alert.value) == ("None", "", "")
+    session.selection.target = 5
+    assert worker_of(session).wait()
+    assert view.out.value == "5"
+
+
+def test_a_layer_without_channels_can_be_chosen_and_left():
+    given = keras.Input((3, 3, 2), name="given")
+    none = LAYERS.Lambda(lambda t: t[..., :0], name="none")(given)
+    flat = LAYERS.Flatten()(LAYERS.Concatenate(name="both")([given, none]))
+    session = aw.Session(keras.Model(given, LAYERS.Dense(2)(flat)), np.ones((1, 3, 3, 2)))
+    grid = aw.FeatureMaps(session)
+    session.selection.layer = "none"
+    assert "holds nothing" in alert_of(grid)
+    session.selection.layer = "both"
+    assert alert_of(grid) == ""
 
 
 def test_the_newest_wish_of_an_owner_replaces_the_waiting_one():

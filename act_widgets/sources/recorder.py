@@ -120,6 +120,8 @@ class Recorder:
 
     def _keep_one(self, call: str, name: str, kind: str, tensor: Any, axis: int) -> Any:
         address = f"{call}:{name}" if name else call
+        while address in self.taps:  # a layer may itself be called "x:1"
+            address += "#2"
         if not isinstance(tensor, tf.Tensor):
             if tensor is not None:
                 self.unreachable[address] = f"it is a {type(tensor).__name__}, not a dense tensor"

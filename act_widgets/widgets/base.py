@@ -190,17 +190,18 @@ class View(ipywidgets.VBox):
         return result
 
     def _work(self, key: tuple[int, Hashable, Hashable]) -> None:
-        """Compute and draw, unless something newer is wanted by now."""
+        """Compute and draw, unless something else is wanted before or after computing."""
         with self._turn:
             if key != self._wanted:
                 return
             try:
                 result = self._result(key[1])
-                if not self._open and self._shown is not None:
+                if key != self._wanted:
                     return
                 self.draw(result)
             except Exception as error:  # the boundary: shown in the card
-                self._show_error(error)
+                if key == self._wanted:
+                    self._show_error(error)
                 return
             self._shown = key
             self._alert.value = self._busy.value = ""

@@ -137,7 +137,8 @@ def summary(values: np.ndarray) -> str:
     if finite.size == 0:
         return "no finite value"
     bad = f" · {1 - finite.size / values.size:.1%} NaN or infinite" if finite.size < values.size else ""
+    mean = finite.mean(dtype=np.float64)
     return (
-        f"mean {text.number(float(finite.mean()))} · max {text.number(float(finite.max()))} · "
+        f"mean {text.number(float(mean))} · max {text.number(float(finite.max()))} · "
         f"zeros {np.mean(finite == 0):.0%}{bad}"
     )
