@@ -71,6 +71,15 @@ def test_what_changes_no_weight_is_not_noticed():
     assert session.stats()["forward_passes"] == 1
 
 
+def test_a_model_without_weights_is_never_stale():
+    given = keras.Input((8, 8, 1))
+    session = aw.Session(keras.Model(given, layers.Flatten()(layers.ReLU(name="relu")(given))), X)
+    for _ in range(3):
+        session.activation("relu")
+        assert not session.stale
+    assert session.stats()["forward_passes"] == 1
+
+
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "bfloat16", "float16"])
 def test_other_precisions(dtype):
     model = make(dtype)

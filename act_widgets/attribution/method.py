@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import LayerKindError
 from ..keys import Tap
-from ..reading.reader import Reader, no_batch_axis
+from ..reading.batches import no_batch_axis
+from ..reading.reader import Reader
 from .result import Attribution
 
 NO_MAPS = "No layer that the scores depend on has spatial axes, so there is no map to draw."

@@ -13,6 +13,7 @@ from ..keys import Head, Tap, resolve
 from ..model_graph import Graph
 from ..sources.inputs import Inputs
 from ..sources.protocol import Reading, Source
+from .batches import are_probabilities, by_unit, joined, no_batch_axis
 from .cache import ByteCache
 
 DEFAULT_BUDGET = 1 << 30
@@ -106,12 +107,12 @@ class Reader:
     def outputs(self) -> Any:
         """Return what the model returns for the whole batch, in its own structure."""
         parts = [self._block_outputs(block) for block in range(self._blocks)]
-        return _joined(parts)
+        return joined(parts)
 
     def output(self) -> np.ndarray:
         """Return the output that classes are read from, for the whole batch, ``(batch, ..., units)``."""
         self.outputs()
-        main = _joined([self._main_outputs[block] for block in range(self._blocks)])
+        main = joined([self._main_outputs[block] for block in range(self._blocks)])
         if main.shape[:1] != (self.inputs.size,):
             raise ModelError(
                 f"The model does not return one output for each sample. Received: an output of shape "
@@ -128,7 +129,7 @@ class Reader:
     def head(self) -> Head:
         """What the main output offers to explain."""
         output = self.output()
-        return Head(output.shape[-1], _are_probabilities(output))
+        return Head(output.shape[-1], are_probabilities(output))
 
     def scores(self) -> str:
         """Return which scores gradients explain: ``"logits"`` or ``"probabilities"``."""
@@ -195,7 +196,7 @@ class Reader:
         change : callable
             From a block's activation and the samples it holds to what stands there instead.
         """
-        return _joined([self._resumed(layer, change, block).outputs for block in range(self._blocks)])
+        return joined([self._resumed(layer, change, block).outputs for block in range(self._blocks)])
 
     def resume_sample(self, layer: str, change: Change, sample: int) -> np.ndarray:
         """Return one sample's main output, positions averaged, when a layer's activation is changed."""
@@ -232,7 +233,7 @@ class Reader:
         first = parts[0]
         start, stop = self._rows(0)
         shared = first.shape[:1] != (stop - start,) and all(np.array_equal(first, p) for p in parts)
-        return first if shared else _joined(parts)
+        return first if shared else joined(parts)
 
     def _float_tap(self, layer: str) -> Tap:
         tap = self.tap(layer)
@@ -308,48 +309,3 @@ class Reader:
         start, stop = self._rows(block)
         found = ((a, self.cache.peek(("activation", a, block))) for a in self.taps)
         return {a: v for a, v in found if v is not None and v.shape[:1] == (stop - start,)}
-
-
-def by_unit(output: np.ndarray) -> np.ndarray:
-    """Return outputs ``(batch, ..., units)`` with positions averaged, ``(batch, units)``."""
-    output = output if output.ndim > 1 else output[:, None]
-    return output.mean(axis=tuple(range(1, output.ndim - 1)))
-
-
-def no_batch_axis(tap: Tap, shape: tuple[int, ...], samples: int) -> LayerKindError:
-    """Return the error for a layer whose numbers can't be told apart by sample."""
-    return LayerKindError(
-        f"The first axis of '{tap.address}' is not the batch's. Received: shape {shape} for {samples} "
-        f"sample{'s' if samples != 1 else ''}. Expected: one entry for each sample; "
-        "capture() gives the whole array."
-    )
-
-
-def _joined(parts: list[Any]) -> Any:
-    """Join what blocks gave, in whatever structure the model returns."""
-    first = parts[0]
-    if len(parts) == 1:
-        return first
-    if isinstance(first, dict):
-        return type(first)((key, _joined([part[key] for part in parts])) for key in first)
-    if isinstance(first, list | tuple):
-        make = getattr(first, "_make", type(first))
-        return make(_joined([part[i] for part in parts]) for i in range(len(first)))
-    if first is None:
-        return None
-    whole = np.concatenate(parts)
-    whole.flags.writeable = False
-    return whole
-
-
-def _are_probabilities(output: np.ndarray) -> bool:
-    """Whether numbers are probabilities: from 0 to 1, and of sum 1 where there are several.
-
-    Samples that are not finite say nothing.
-    """
-    if output.dtype.kind != "f":
-        return False
-    finite = output[np.isfinite(output).all(-1)]
-    if not np.all((finite >= 0) & (finite <= 1)):
-        return False
-    return output.shape[-1] == 1 or bool(np.allclose(finite.sum(-1), 1, atol=1e-2))

@@ -27,28 +27,31 @@ class WeightWatch:
         self._variables: list[weakref.ref] = []
         self._ids: list[int] = []
         self._read: Callable[[], Sequence[Any]] = list
-        self._held: list[np.ndarray] = []
+        self._held: list[np.ndarray] | None = None
 
     def version(self, weights: Sequence[Any]) -> int:
         """Return a number that goes up when `weights` are not those of the last question."""
         variables = [weight._value for weight in weights]
-        if list(map(id, variables)) != self._ids or any(ref() is None for ref in self._variables):
+        if (
+            self._held is None
+            or list(map(id, variables)) != self._ids
+            or any(ref() is None for ref in self._variables)
+        ):
             self._watch(variables)
         held = [_bytes(tensor) for tensor in self._read()]
-        if not self._held:
-            self._held = held
+        before, self._held = self._held, held
+        if before is None:
             self._version += 1
-            return self._version
-        moved = [i for i, new in enumerate(held) if not np.may_share_memory(new, self._held[i])]
-        if moved:
-            self._version += not all(np.array_equal(self._held[i], held[i]) for i in moved)
-            self._held = held
+        else:
+            pairs = zip(before, held, strict=True)
+            moved = (pair for pair in pairs if not np.may_share_memory(*pair))
+            self._version += not all(np.array_equal(*pair) for pair in moved)
         return self._version
 
     def _watch(self, variables: Sequence[Any]) -> None:
         self._variables = [weakref.ref(variable) for variable in variables]
         self._ids = list(map(id, variables))
-        self._held = []
+        self._held = None
 
         def read() -> list[Any]:
             return [_readable(ref().read_value()) for ref in refs]  # type: ignore[union-attr]

@@ -1,0 +1,55 @@
+"""Arrays with a batch axis: joined from blocks, averaged over positions, told to be probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import LayerKindError
+from ..keys import Tap
+
+
+def by_unit(output: np.ndarray) -> np.ndarray:
+    """Return outputs ``(batch, ..., units)`` with positions averaged, ``(batch, units)``."""
+    output = output if output.ndim > 1 else output[:, None]
+    return output.mean(axis=tuple(range(1, output.ndim - 1)))
+
+
+def no_batch_axis(tap: Tap, shape: tuple[int, ...], samples: int) -> LayerKindError:
+    """Return the error for a layer whose numbers can't be told apart by sample."""
+    return LayerKindError(
+        f"The first axis of '{tap.address}' is not the batch's. Received: shape {shape} for {samples} "
+        f"sample{'s' if samples != 1 else ''}. Expected: one entry for each sample; "
+        "capture() gives the whole array."
+    )
+
+
+def joined(parts: list[Any]) -> Any:
+    """Join what blocks gave, in whatever structure the model returns."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if isinstance(first, dict):
+        return type(first)((key, joined([part[key] for part in parts])) for key in first)
+    if isinstance(first, list | tuple):
+        make = getattr(first, "_make", type(first))
+        return make(joined([part[i] for part in parts]) for i in range(len(first)))
+    if first is None:
+        return None
+    whole = np.concatenate(parts)
+    whole.flags.writeable = False
+    return whole
+
+
+def are_probabilities(output: np.ndarray) -> bool:
+    """Whether numbers are probabilities: from 0 to 1, and of sum 1 where there are several.
+
+    Samples that are not finite say nothing.
+    """
+    if output.dtype.kind != "f":
+        return False
+    finite = output[np.isfinite(output).all(-1)]
+    if not np.all((finite >= 0) & (finite <= 1)):
+        return False
+    return output.shape[-1] == 1 or bool(np.allclose(finite.sum(-1), 1, atol=1e-2))
