@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,11 @@ from keras import layers
 import act_widgets as aw
 from act_widgets.widgets.worker import worker_of
 
+from .screen import alert_of, text_of
 from .zoo import arrays_of, batch, build, shaken, tokens
 
 ROOT = Path(__file__).resolve().parents[1]
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
-
-
-def text_of(html: str) -> str:
-    """Return what a browser would show of a piece of HTML."""
-    parts: list[str] = []
-    parser = HTMLParser()
-    parser.handle_data = parts.append
-    parser.feed(html)
-    return " ".join(parts)
-
-
-def alert_of(view) -> str:
-    return text_of(view._alert.value)
 
 
 # --- inputs by name ---

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-from html.parser import HTMLParser
 
 import ipywidgets
 import keras
@@ -16,6 +15,8 @@ from PIL import Image
 import act_widgets as aw
 from act_widgets.widgets.base import View
 from act_widgets.widgets.worker import Worker, worker_of
+
+from .screen import alert_of, text_of
 
 LAYERS = keras.layers
 
@@ -36,19 +37,6 @@ def explorer(digits):
 
 def settle(owner) -> None:
     assert worker_of(owner.session).wait()
-
-
-def alert_of(view) -> str:
-    return text_of(view._alert.value)
-
-
-def text_of(html: str) -> str:
-    """Return what a browser would show of a piece of HTML."""
-    parts: list[str] = []
-    parser = HTMLParser()
-    parser.handle_data = parts.append
-    parser.feed(html)
-    return " ".join(parts)
 
 
 def decoded(png: bytes) -> np.ndarray:
