@@ -52,7 +52,9 @@ class Activations(Mapping[str, np.ndarray]):
         return "\n".join([f"Activations of {len(self)} layers", *rows])
 
 
-def capture(model: Any, inputs: Any = None, layers: str | Sequence[str] | None = None) -> Activations:
+def capture(
+    model: Any, inputs: Any = None, layers: str | Sequence[str] | None = None, *, training: bool = False
+) -> Activations:
     """Return the activations of a model's layers for a batch of inputs.
 
     Parameters
@@ -63,6 +65,8 @@ def capture(model: Any, inputs: Any = None, layers: str | Sequence[str] | None =
         What the model's call takes, with the batch axis.
     layers : str or sequence of str, optional
         Addresses of the layers; all if left out.
+    training : bool
+        Whether the model is called as in training. It is left as it was all the same.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def capture(model: Any, inputs: Any = None, layers: str | Sequence[str] | None =
     >>> capture(model, images)["block5_conv3"].shape  # doctest: +SKIP
     (8, 14, 14, 512)
     """
-    source = open_source(model)
+    source = open_source(model, training)
     reader = Reader(source, source.read_inputs(inputs))
     if isinstance(layers, str) or not isinstance(layers, Iterable | None):
         layers = [layers]

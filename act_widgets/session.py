@@ -37,6 +37,10 @@ class Session(HasTraits):
         Pictures to show in place of the inputs: uint8, or float in [0, 1], of any size.
     cache_bytes : int, optional
         Bytes of activations and gradients to keep at the most; 1 GiB if left out.
+    training : bool
+        Whether the model is called as in training: with dropout, and batch normalisation by the
+        statistics of the batch, which is then read as one. The same random numbers are drawn at every
+        look, until the model's own training goes on.
 
     Attributes
     ----------
@@ -67,9 +71,11 @@ class Session(HasTraits):
         labels: Sequence[str] | None = None,
         display: Any = None,
         cache_bytes: int | None = None,
+        training: bool = False,
     ) -> None:
         super().__init__()
-        self.source: Source = open_source(model)
+        self.source: Source = open_source(model, training)
+        self.training = training
         self._budget = checked_budget(cache_bytes)
         self.reader = self._read(inputs)
         self.labels = checked_labels(labels, self.reader.head)
@@ -273,7 +279,10 @@ class Session(HasTraits):
         self.version += 1
 
     def stats(self) -> dict[str, int]:
-        """Return counts of the work done for this batch: passes of the model, and the cache's."""
+        """Return counts of the work done for this batch: passes of the model, and the cache's.
+
+        ``refused`` counts what was larger than the whole budget.
+        """
         cache = self.reader.cache
         return {
             "forward_passes": self.reader.forward_passes,
@@ -283,6 +292,7 @@ class Session(HasTraits):
             "hits": cache.hits,
             "misses": cache.misses,
             "evictions": cache.evictions,
+            "refused": cache.refused,
         }
 
     def _read(self, given: Any) -> Reader:

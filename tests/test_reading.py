@@ -427,24 +427,6 @@ def test_a_sequential_model_takes_other_batches_than_the_one_it_was_built_with()
     assert aw.graph(model).nodes
 
 
-def test_a_model_that_can_not_be_traced_is_captured_all_the_same():
-    class Branches(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.conv = layers.Conv2D(2, 3, name="conv")
-
-        def call(self, x):
-            y = self.conv(x)
-            return y * 2 if float(tf.reduce_sum(y)) > 0 else y
-
-    model, x = Branches(), batch(2, 6, 6, 1)
-    np.testing.assert_allclose(aw.capture(model, x)["conv"], model.conv(x), **CLOSE)
-    with pytest.raises(aw.ModelError, match=r"(?s)trace.*float"):
-        aw.graph(model, x)
-    with pytest.raises(aw.ModelError, match=r"(?s)trace.*float"):
-        aw.attribute(model, x)
-
-
 def test_lora_added_after_a_look_is_seen():
     x = keras.Input((4,), name="features")
     model = keras.Model(x, layers.Dense(3, name="dense")(x))

@@ -238,7 +238,10 @@ def test_a_call_that_raises_in_the_middle_leaves_the_model_as_it_was(when):
     model(x)
     model.broken_when = when
     before = state_of(model)
-    with pytest.raises(aw.ActWidgetsError, match="the model's own fault"):
+    if when == "eager":
+        with pytest.raises(aw.ActWidgetsError, match="the model's own fault"):
+            ask_everything(model, x + 1)
+    else:  # what can't be traced is called anew
         ask_everything(model, x + 1)
     assert state_of(model) == before
     assert all(owner.__call__ is call for owner, call in CALLS.items())

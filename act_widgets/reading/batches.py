@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,32 @@ def by_unit(output: np.ndarray) -> np.ndarray:
     """Return outputs ``(batch, ..., units)`` with positions averaged, ``(batch, units)``."""
     output = output if output.ndim > 1 else output[:, None]
     return output.mean(axis=tuple(range(1, output.ndim - 1)))
+
+
+def by_channel(activation: np.ndarray, axis: int) -> np.ndarray:
+    """Return an activation without its batch axis, channels first.
+
+    Parameters
+    ----------
+    activation : ndarray
+        Without the batch axis.
+    axis : int
+        Where the channels are in the whole batch: 1 or -1.
+    """
+    return (
+        activation.reshape(1) if activation.ndim == 0 else np.moveaxis(activation, 0 if axis == 1 else -1, 0)
+    )
+
+
+def leaves(nest: Any) -> Iterator[np.ndarray]:
+    """Yield every array in whatever structure the model returns."""
+    if isinstance(nest, dict):
+        nest = nest.values()
+    if isinstance(nest, np.ndarray):
+        yield nest
+    elif nest is not None:
+        for part in nest:
+            yield from leaves(part)
 
 
 def no_batch_axis(tap: Tap, shape: tuple[int, ...], samples: int) -> LayerKindError:

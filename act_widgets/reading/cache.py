@@ -1,12 +1,19 @@
-"""A cache of arrays that counts bytes."""
+"""A cache that counts bytes."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from typing import Any, Protocol
 
-import numpy as np
+
+class Sized(Protocol):
+    """What can be kept: an array, or anything else that knows its size."""
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
 
 
 class ByteCache:
@@ -26,7 +33,7 @@ class ByteCache:
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.hits = self.misses = self.evictions = self.refused = 0
-        self._arrays: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._arrays: OrderedDict[Hashable, Any] = OrderedDict()
         self._bytes = 0
         self._lock = threading.RLock()
 
@@ -38,7 +45,7 @@ class ByteCache:
     def __contains__(self, key: Hashable) -> bool:
         return key in self._arrays
 
-    def get(self, key: Hashable) -> np.ndarray | None:
+    def get(self, key: Hashable) -> Any:
         """Return the array kept under `key` and mark it as used, or None."""
         with self._lock:
             array = self._arrays.get(key)
@@ -49,11 +56,11 @@ class ByteCache:
             self._arrays.move_to_end(key)
             return array
 
-    def peek(self, key: Hashable) -> np.ndarray | None:
+    def peek(self, key: Hashable) -> Any:
         """Return the array kept under `key`, or None, without counting or marking it."""
         return self._arrays.get(key)
 
-    def put(self, key: Hashable, array: np.ndarray) -> bool:
+    def put(self, key: Hashable, array: Sized) -> bool:
         """Keep `array`, dropping others if needed; return whether it fits at all."""
         with self._lock:
             self._drop(key)

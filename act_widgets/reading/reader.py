@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,23 +14,44 @@ from ..keys import Head, Tap, resolve
 from ..model_graph import Graph
 from ..sources.inputs import Inputs
 from ..sources.protocol import Reading, Source
-from .batches import are_probabilities, by_unit, joined, no_batch_axis
+from .batches import are_probabilities, by_channel, by_unit, joined, leaves, no_batch_axis
 from .cache import ByteCache
 
 DEFAULT_BUDGET = 1 << 30
 
 Change = Callable[[np.ndarray, slice], np.ndarray]
 
+
+class _Outputs(NamedTuple):
+    """What the model returned for a block, and the one of it that classes are read from."""
+
+    outputs: Any
+    main: np.ndarray
+    nbytes: int
+
+    @classmethod
+    def of(cls, reading: Reading) -> _Outputs:
+        """Return a reading's outputs; bytes that they share with an activation are not counted."""
+        taps = list(reading.values.values())
+        own = (a for a in leaves(reading.outputs) if not any(np.may_share_memory(a, tap) for tap in taps))
+        return cls(reading.outputs, reading.main_output, sum(array.nbytes for array in own))
+
+
 # All activations of a convolutional network take roughly this many times its input. It only
 # decides how many samples share a pass; the cache counts the real bytes.
 _ACTIVATIONS_PER_INPUT = 200
+
+
+# Of a layer too large to be kept, so many channels around the chosen one are.
+_SLICE = 64
 
 
 class Reader:
     """Activations, outputs and gradients of a model for one batch.
 
     Samples are read in blocks: as many in one pass as the budget is expected to hold, all of them
-    if possible. Every pass keeps the activations of all layers.
+    if possible. A pass keeps the activations of all layers; where they turn out to be more than the
+    budget, later passes read only what is asked for.
 
     Parameters
     ----------
@@ -49,18 +71,20 @@ class Reader:
         self.backward_passes = 0
         self.resumed_passes = 0
         self.unreachable: dict[str, str] = {}
+        self.refused: dict[str, str] = {}
         self._lock = threading.RLock()
         self._graph: Graph | None = None
         self._taps: dict[str, Tap] = {}
-        self._outputs: dict[int, Any] = {}
-        self._main_outputs: dict[int, np.ndarray] = {}
-        self._block = int(np.clip(budget // (inputs.sample_bytes * _ACTIVATIONS_PER_INPUT), 1, inputs.size))
+        self._fits = True
+        self._indivisible = source.is_indivisible
+        likely = budget // (inputs.sample_bytes * _ACTIVATIONS_PER_INPUT)
+        self._block = inputs.size if self._indivisible else int(np.clip(likely, 1, inputs.size))
 
     @property
     def taps(self) -> dict[str, Tap]:
         """Every tensor that can be read, in call order. Runs the first pass if none was run."""
         if not self._taps:
-            self._pass(0)
+            self._pass(0, None)
         return self._taps
 
     @property
@@ -88,31 +112,49 @@ class Reader:
         blocks = [self._block_values(addresses, block) for block in range(self._blocks)]
         return {a: self._whole([values[a] for values in blocks]) for a in addresses}
 
-    def sample_activation(self, layer: str, sample: int) -> np.ndarray:
-        """Return a layer's activation for one sample, without the batch axis, read-only."""
+    def sample_activation(self, layer: str, sample: int, near: int = 0) -> np.ndarray:
+        """Return a layer's activation for one sample, without the batch axis, read-only.
+
+        Of a layer larger than the budget, a slice of channels is kept: those around `near`.
+        """
         block, row = divmod(self.check_sample(sample), self._block)
         tap = self.tap(layer)
         values = self._block_values([tap.address], block)[tap.address]
         start, stop = self._rows(block)
-        if values.shape[:1] == (stop - start,):
-            return values[row]
-        if values.shape[:1] == (1,):  # computed once for all samples
-            return values[0]
-        raise no_batch_axis(tap, values.shape, stop - start)
+        if values.shape[:1] not in {(stop - start,), (1,)}:
+            raise no_batch_axis(tap, values.shape, stop - start)
+        # What has one row is computed once for all samples.
+        activation = values[row if len(values) > 1 else 0]
+        if tap.address in self.refused:
+            channels = by_channel(activation, tap.channel_axis)
+            first = near - near % _SLICE
+            self.cache.put(("slice", tap.address, sample, first), channels[first : first + _SLICE].copy())
+        return activation
 
-    def is_ready(self, layer: str, sample: int) -> bool:
-        """Whether a layer's activation for a sample can be looked up."""
-        return ("activation", layer, sample // self._block) in self.cache
+    def sample_channel(self, layer: str, sample: int, channel: int) -> np.ndarray:
+        """Return one channel of a layer's activation for one sample, ``(1, ...)``: channels first."""
+        tap = self.tap(layer)
+        if not self.is_ready(tap.address, sample):
+            kept = self.cache.get(self._slice_key(tap.address, sample, channel))
+            if kept is not None:
+                return kept[channel % _SLICE :][:1]
+        return by_channel(self.sample_activation(layer, sample, channel), tap.channel_axis)[channel:][:1]
+
+    def is_ready(self, layer: str, sample: int, channel: int | None = None) -> bool:
+        """Whether a layer's activation for a sample, or this channel of it, can be looked up."""
+        whole = ("activation", layer, sample // self._block) in self.cache
+        return whole or (channel is not None and self._slice_key(layer, sample, channel) in self.cache)
+
+    def _slice_key(self, address: str, sample: int, channel: int) -> tuple:
+        return "slice", address, sample, channel - channel % _SLICE
 
     def outputs(self) -> Any:
         """Return what the model returns for the whole batch, in its own structure."""
-        parts = [self._block_outputs(block) for block in range(self._blocks)]
-        return joined(parts)
+        return joined([self._block_outputs(block).outputs for block in range(self._blocks)])
 
     def output(self) -> np.ndarray:
         """Return the output that classes are read from, for the whole batch, ``(batch, ..., units)``."""
-        self.outputs()
-        main = joined([self._main_outputs[block] for block in range(self._blocks)])
+        main = joined([self._block_outputs(block).main for block in range(self._blocks)])
         if main.shape[:1] != (self.inputs.size,):
             raise ModelError(
                 f"The model does not return one output for each sample. Received: an output of shape "
@@ -125,7 +167,7 @@ class Reader:
         """Return the main output with positions averaged, ``(batch, units)``."""
         return by_unit(self.output())
 
-    @property
+    @cached_property
     def head(self) -> Head:
         """What the main output offers to explain."""
         output = self.output()
@@ -133,7 +175,8 @@ class Reader:
 
     def scores(self) -> str:
         """Return which scores gradients explain: ``"logits"`` or ``"probabilities"``."""
-        activation = self.source.activation(self.inputs.rows(0, 1), self._known(0))
+        batch, _, known = self._alone(0)
+        activation = self.source.activation(batch, known)
         return "probabilities" if activation is None and self.head.probabilities else "logits"
 
     def explained(self) -> frozenset[str]:
@@ -255,27 +298,39 @@ class Reader:
             found = {a: value for a, value in kept.items() if value is not None}
             if len(found) == len(addresses):
                 return found
-            values = self._pass(block).values
-            return {a: values[a] for a in addresses}
+            missing = [a for a in addresses if a not in found]
+            values = self._pass(block, None if self._fits else missing).values
+            return {a: found[a] if a in found else values[a] for a in addresses}
 
-    def _block_outputs(self, block: int) -> Any:
+    def _block_outputs(self, block: int) -> _Outputs:
         with self._lock:
-            if block not in self._outputs:
-                self._pass(block)
-            return self._outputs[block]
+            kept = self.cache.get(("outputs", block))
+            if kept is not None:
+                return kept
+            return _Outputs.of(self._pass(block, None if self._fits else []))
 
-    def _pass(self, block: int) -> Reading:
-        """Run the model once on a block of samples and keep everything."""
+    def _pass(self, block: int, wanted: Sequence[str] | None) -> Reading:
+        """Run the model once on a block of samples, and keep what was wanted of it, or everything."""
         with self._lock:
-            reading = self.source.forward(self.inputs.rows(*self._rows(block)))
+            reading = self.source.forward(self.inputs.rows(*self._rows(block)), wanted)
             self.forward_passes += 1
             self._taps = self._taps or reading.taps
             self.unreachable = reading.unreachable
-            self._outputs[block] = reading.outputs
-            self._main_outputs[block] = reading.main_output
+            self._fits &= sum(value.nbytes for value in reading.values.values()) <= self.cache.budget
             for address, value in reading.values.items():
-                self.cache.put(("activation", address, block), value)
+                if not self.cache.put(("activation", address, block), value):
+                    self.refused[address] = self._too_large(address, value, block)
+            self.cache.put(("outputs", block), _Outputs.of(reading))
             return reading
+
+    def _too_large(self, address: str, value: np.ndarray, block: int) -> str:
+        start, stop = self._rows(block)
+        samples = f"{stop - start} samples" if stop - start > 1 else "one sample"
+        return (
+            f"'{address}' takes {value.nbytes / 1e6:,.1f} MB for {samples}, more than the "
+            f"{self.cache.budget / 1e6:,.1f} MB that may be kept, so it is computed again when needed. "
+            f"Give cache_bytes={value.nbytes} or more to keep it."
+        )
 
     def _gradients(
         self, sample: int, target: int, wanted: list[str], needed: str | None = None
@@ -287,16 +342,23 @@ class Reader:
             if kept is not None:
                 return {needed: kept if kept.size else None}
             unit, sign = self.head.unit_and_sign(self.head.check(target))
-            mask = np.zeros((1, self.head.units), np.float32)
-            mask[0, unit] = sign
-            one = self.inputs.rows(sample, sample + 1)
-            known = self._known(sample)
-            made = self.source.gradients(one, wanted, mask, known)
+            batch, row, known = self._alone(sample)
+            mask = np.zeros((batch.size, self.head.units), np.float32)
+            mask[row, unit] = sign
+            made = self.source.gradients(batch, wanted, mask, known)
             self.backward_passes += 1
+            if batch.size > 1:
+                made = {a: g[row : row + 1] if len(g) == batch.size else g for a, g in made.items()}
             for address in wanted:
                 # An empty array stands for "the score does not depend on it": that is kept too.
                 self.cache.put(("gradient", address, sample, target), made.get(address, np.empty(0)))
             return dict(made)
+
+    def _alone(self, sample: int) -> tuple[Inputs, int, dict[str, np.ndarray]]:
+        """Return the smallest batch that holds a sample, its row there, and what is known of it."""
+        if self._indivisible:
+            return self.inputs, sample, self._kept(0)
+        return self.inputs.rows(sample, sample + 1), 0, self._known(sample)
 
     def _known(self, sample: int) -> dict[str, np.ndarray]:
         """Return what is kept of a sample's activations, with a batch axis of one."""

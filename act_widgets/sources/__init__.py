@@ -11,13 +11,15 @@ from .protocol import Source
 __all__ = ["Source", "open_source"]
 
 
-def open_source(model: Any) -> Source:
+def open_source(model: Any, training: bool = False) -> Source:
     """Return `model` behind the protocol that the rest of the package reads.
 
     Parameters
     ----------
     model : keras.Layer, str or path
         A Keras model, or the path of a ``.keras`` or ``.h5`` file.
+    training : bool
+        Whether it is called as in training: with dropout, and statistics of the batch.
 
     Raises
     ------
@@ -41,4 +43,4 @@ def open_source(model: Any) -> Source:
             f"This is no Keras model. Received: {what} of type {type(model).__name__}. "
             "Expected: a keras.Model or keras.Layer object, or the path of a .keras or .h5 file."
         )
-    return KerasSource(model)
+    return KerasSource(model, training)

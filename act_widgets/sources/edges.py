@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..model_graph import Edge, Graph, Node
+from .replay import Replay
 from .trace import Trace
 
 # What a tensor's shape decides is no flow of its values.
 _SHAPE_ONLY = {"Shape", "ShapeN", "Size", "Rank"}
 
 
-def read_graph(trace: Trace, name: str) -> Graph:
+def read_graph(trace: Trace | Replay, name: str) -> Graph:
     """Return the calls of `trace` as nodes, with an edge for each tensor from one into another."""
     calls = {tap.address: tap.call for tap in trace.taps.values()}
     owners: dict[str, str] = {t.op.name: calls[a] for a, t in trace.tensors.items()}
@@ -21,7 +22,7 @@ def read_graph(trace: Trace, name: str) -> Graph:
     return Graph(name, tuple(nodes), tuple(edges))
 
 
-def _input_nodes(trace: Trace, owners: dict[str, str]) -> list[Node]:
+def _input_nodes(trace: Trace | Replay, owners: dict[str, str]) -> list[Node]:
     nodes = []
     for index, placeholder in enumerate(trace.inputs):
         unnamed = "input" if len(trace.inputs) == 1 else f"input:{index}"
@@ -31,7 +32,7 @@ def _input_nodes(trace: Trace, owners: dict[str, str]) -> list[Node]:
     return nodes
 
 
-def _call_nodes(trace: Trace) -> list[Node]:
+def _call_nodes(trace: Trace | Replay) -> list[Node]:
     first: dict[str, Any] = {}
     for tap in trace.taps.values():
         first.setdefault(tap.call, tap)

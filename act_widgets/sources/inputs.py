@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from ..errors import InputError, listed
+
+
+class Spec(NamedTuple):
+    """One input that a model states."""
+
+    name: str
+    """The input layer's: the tensor's own comes from a process-wide counter."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ def read_inputs(given: Any, model: Any) -> Inputs:
     given = _structured(given, model)
     leaves = keras.tree.flatten(given)
     _check_count(leaves, expected)
-    specs = expected or [None] * len(leaves)
+    specs: list[Spec | None] = [*expected] or [None] * len(leaves)
     arrays = tuple(_as_array(leaf, spec) for leaf, spec in zip(leaves, specs, strict=True))
     _check_batch(arrays)
     for array, spec in zip(arrays, specs, strict=True):
@@ -80,13 +90,13 @@ def read_inputs(given: Any, model: Any) -> Inputs:
 
 def _structured(given: Any, model: Any) -> Any:
     """Return inputs in the structure of the model: by name, or alone, where it takes a list."""
-    structure = getattr(model, "_inputs_struct", None)
+    structure = _input_structure(model)
     if isinstance(structure, list | tuple) and len(structure) == 1 and hasattr(given, "shape"):
         return [given]  # as in models from Keras 2 files
     by_name = isinstance(given, dict) and bool(given)
     if not by_name or structure is None or isinstance(structure, dict):
         return given
-    names = [_name(spec) for spec in expected_inputs(model)]
+    names = [spec.name for spec in expected_inputs(model)]
     missing = [name for name in names if name not in given]
     if missing:
         raise InputError(
@@ -109,34 +119,42 @@ def example_inputs(model: Any) -> Inputs:
             "This model does not state the shape of its inputs. Received: no inputs. "
             "Expected: an example batch, as in act_widgets.graph(model, images)."
         )
-    several = list(model.inputs)
-    structure = getattr(model, "_inputs_struct", several[0] if len(several) == 1 else several)
-    return read_inputs(keras.tree.map_structure(_zeros, structure), model)
+    given = [_zeros(spec) for spec in expected_inputs(model)]
+    structure = _input_structure(model)
+    packed = keras.tree.pack_sequence_as(structure, given) if structure is not None else given
+    return read_inputs(packed[0] if structure is None and len(given) == 1 else packed, model)
 
 
-def _zeros(spec: Any) -> np.ndarray:
+def _zeros(spec: Spec) -> np.ndarray:
     sizes = (1, *(32 if n is None else n for n in spec.shape[1:]))
     return np.full(sizes, "", object) if spec.dtype == "string" else np.zeros(sizes, spec.dtype)
 
 
-def expected_inputs(model: Any) -> list[Any]:
-    """Return the model's input specs, or an empty list where only a call can tell."""
+def _input_structure(model: Any) -> Any:
+    """Return the nest in which a model takes its inputs; None where it states none."""
+    return getattr(model, "_inputs_struct", getattr(model, "_nested_inputs", None))
+
+
+def expected_inputs(model: Any) -> list[Spec]:
+    """Return what the model states of its inputs; an empty list where only a call can tell."""
     try:
-        return list(keras.tree.flatten(model.inputs or []))
+        tensors = keras.tree.flatten(model.inputs or [])
     except AttributeError:  # a subclassed or unbuilt model states none
         return []
+    return [_spec(tensor) for tensor in tensors]
 
 
-def _expected_text(expected: list[Any]) -> str:
+def _spec(tensor: Any) -> Spec:
+    maker = tensor._keras_history
+    layer = maker.operation if hasattr(maker, "operation") else maker.layer
+    return Spec(layer.name, tuple(tensor.shape), keras.backend.standardize_dtype(tensor.dtype))
+
+
+def _expected_text(expected: list[Spec]) -> str:
     if not expected:
         return "an array with the batch axis first"
-    specs = [f"{_shape_text((None, *spec.shape[1:]))} {spec.dtype} ('{_name(spec)}')" for spec in expected]
+    specs = [f"{_shape_text((None, *spec.shape[1:]))} {spec.dtype} ('{spec.name}')" for spec in expected]
     return specs[0] if len(specs) == 1 else "a list, tuple or dict of " + ", ".join(specs)
-
-
-def _name(spec: Any) -> str:
-    """Return the input layer's name: the tensor's own comes from a process-wide counter."""
-    return spec._keras_history.operation.name
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:
@@ -144,7 +162,7 @@ def _shape_text(shape: Sequence[int | None]) -> str:
     return "(" + ", ".join(sizes) + ")"
 
 
-def _check_count(leaves: list[Any], expected: list[Any]) -> None:
+def _check_count(leaves: list[Any], expected: list[Spec]) -> None:
     if not leaves or (expected and len(leaves) != len(expected)):
         raise InputError(
             f"The model takes {len(expected) or 'at least one'} input array"
@@ -154,15 +172,14 @@ def _check_count(leaves: list[Any], expected: list[Any]) -> None:
         )
 
 
-def _as_array(leaf: Any, spec: Any) -> np.ndarray:
+def _as_array(leaf: Any, spec: Spec | None) -> np.ndarray:
     array = leaf if isinstance(leaf, np.ndarray) else _to_numpy(leaf)
     wants_text = spec is not None and spec.dtype == "string"
     is_text = array.dtype.kind in "OSU"
-    known = spec is not None
-    if array.dtype.kind not in "biufOSU" or (known and is_text != wants_text):
+    if array.dtype.kind not in "biufOSU" or (spec is not None and is_text != wants_text):
         raise InputError(
             f"Inputs of dtype {array.dtype} do not fit the model. Received: shape {array.shape}, "
-            f"dtype {array.dtype}. Expected: {_expected_text([spec] if known else [])} with "
+            f"dtype {array.dtype}. Expected: {_expected_text([spec] if spec else [])} with "
             f"{'text' if wants_text else 'numbers'}."
         )
     # A copy: what was read stays true when the caller writes into the array later.
@@ -180,7 +197,7 @@ def _to_numpy(leaf: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(leaf))
 
 
-def _call_dtype(array: np.ndarray, spec: Any) -> Any:
+def _call_dtype(array: np.ndarray, spec: Spec | None) -> Any:
     """Return the dtype that Keras would convert the array to before the call."""
     if array.dtype.kind in "OSU":
         return object
@@ -206,7 +223,7 @@ def _check_batch(arrays: tuple[np.ndarray, ...]) -> None:
         )
 
 
-def _check_shape(array: np.ndarray, spec: Any) -> None:
+def _check_shape(array: np.ndarray, spec: Spec) -> None:
     # Keras takes any number of samples, also where a first call or `fit` left its own there.
     shape = (None, *spec.shape[1:])
     if _fits(array.shape, shape):
@@ -215,7 +232,7 @@ def _check_shape(array: np.ndarray, spec: Any) -> None:
     remedy = " The batch axis is missing: pass inputs[None]." if without_batch else ""
     raise InputError(
         f"Inputs of this shape do not fit the model. Received: {array.shape}. "
-        f"Expected: {_shape_text(shape)} for '{_name(spec)}'.{remedy}"
+        f"Expected: {_shape_text(shape)} for '{spec.name}'.{remedy}"
     )
 
 

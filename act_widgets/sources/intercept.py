@@ -8,28 +8,38 @@ running ``fit``, go straight through.
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common.name_scope import name_scope
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
+
+from .libraries import is_layer, is_legacy, layer_classes, sublayers
 
 
 class CallListener(Protocol):
     """What is told of each call."""
 
+    is_settled: bool
+    """Whether the model was called before, so that this call makes no variables."""
+
     def call(self, operation: Any, original: Callable, args: tuple, kwargs: dict) -> Any:
         """Make the call, and return what the caller is to receive."""
+
+    def is_direct(self, layer: Any) -> bool:
+        """Whether ``layer.call`` runs without its ``__call__``, on a layer of the model."""
 
 
 _listener: ContextVar[CallListener | None] = ContextVar("act_widgets_listener", default=None)
 _lock = threading.RLock()
-_active = 0
-_originals: list[tuple[type, str, Callable]] = []
+_exchanged: dict[tuple[type, str], tuple[Callable, int]] = {}
 _NOT_IN_A_SCOPE = r"[^A-Za-z0-9_.-]|^[^A-Za-z0-9.]"
 _COMPILED = type(tf.function(lambda: None))
 
@@ -48,11 +58,25 @@ def _operation_call(original: Callable) -> Callable:
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         listener = _listener.get()
         # A layer's own __call__ ends here too, by super(): it was already seen.
-        if listener is None or isinstance(self, keras.Layer) or _is_symbolic(args, kwargs):
+        if listener is None or is_layer(self) or _is_symbolic(args, kwargs):
             return original(self, *args, **kwargs)
         return listener.call(self, original, args, kwargs)
 
     return __call__
+
+
+def _direct_call(original: Any) -> Callable:
+    """Return what sees a parent run a layer's ``call`` itself, as `TimeDistributed` does."""
+
+    @functools.wraps(original)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        listener = _listener.get()
+        bound = original.__get__(self, type(self))
+        if listener is None or not listener.is_direct(self) or in_symbolic_scope():
+            return bound(*args, **kwargs)
+        return listener.call(self, lambda _, *a, **k: bound(*a, **k), args, kwargs)
+
+    return call
 
 
 def _compiled_call(original: Callable) -> Callable:
@@ -72,14 +96,19 @@ def _in_graph() -> bool:
 
 
 def _is_symbolic(args: tuple, kwargs: dict) -> bool:
+    if len(args) == 1 and isinstance(args[0], tf.Tensor) and not kwargs:
+        return False
     leaves = keras.tree.flatten((args, kwargs))
     return any(isinstance(leaf, keras.KerasTensor) for leaf in leaves)
 
 
 def _opened_scope(original: Callable) -> Callable:
     def _open_name_scope(self: Any) -> Any:
+        listener = _listener.get()
+        if listener is not None and listener.is_settled and not _in_graph():
+            return name_scope(self.name, caller=self)  # without TensorFlow's, which names only variables
         scope = original(self)
-        if _listener.get() is not None and _in_graph():
+        if listener is not None and _in_graph():
             # Keras allows any text as a layer's name; a graph's scopes allow few characters.
             scope._tf_name_scope = tf.name_scope(re.sub(_NOT_IN_A_SCOPE, "_", scope.name))
         return scope
@@ -87,40 +116,60 @@ def _opened_scope(original: Callable) -> Callable:
     return _open_name_scope
 
 
-_EXCHANGED = (
-    (keras.Layer, "__call__", _layer_call),
-    (keras.Operation, "__call__", _operation_call),
-    (_COMPILED, "__call__", _compiled_call),
-    (keras.Layer, "_open_name_scope", _opened_scope),
-)
+def _silent(original: Callable) -> Callable:
+    """Return what keeps the losses of a running training out of our reach, and ours out of theirs."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return original(self, *args, **kwargs) if _listener.get() is None else None
+
+    return method
 
 
-def _patch() -> None:
-    for owner, name, wrap in _EXCHANGED:
-        original = getattr(owner, name)
-        _originals.append((owner, name, original))
-        setattr(owner, name, wrap(original))
+def _exchanges(model: Any) -> Iterator[tuple[type, str, Callable]]:
+    """Yield each method to exchange, and what wraps it."""
+    yield keras.Operation, "__call__", _operation_call
+    yield _COMPILED, "__call__", _compiled_call
+    yield keras.Layer, "_open_name_scope", _opened_scope
+    for base in layer_classes():
+        yield base, "__call__", _layer_call
+        yield base, "_clear_losses", _silent
+        yield base, "add_loss", _silent
+    if not is_legacy(model):  # Keras 2 converts the source of `call`, and finds ours
+        owners = (_owner_of_call(kind) for kind in {type(layer) for layer in sublayers(model)})
+        yield from ((owner, "call", _direct_call) for owner in set(owners))
 
 
-def _restore() -> None:
-    while _originals:
-        setattr(*_originals.pop())
+def _owner_of_call(kind: type) -> type:
+    return next(base for base in kind.__mro__ if "call" in vars(base))
+
+
+def _exchange(exchanges: Iterable[tuple[type, str, Callable]]) -> None:
+    for owner, name, wrap in exchanges:
+        original, count = _exchanged.get((owner, name), (vars(owner)[name], 0))
+        if count == 0:
+            setattr(owner, name, wrap(original))
+        _exchanged[owner, name] = original, count + 1
+
+
+def _restore(exchanges: Iterable[tuple[type, str, Callable]]) -> None:
+    for owner, name, _ in exchanges:
+        original, count = _exchanged.pop((owner, name))
+        if count == 1:
+            setattr(owner, name, original)
+        else:
+            _exchanged[owner, name] = original, count - 1
 
 
 @contextmanager
-def intercept(listener: CallListener) -> Iterator[None]:
-    """Send every layer and operation call of this thread to `listener`."""
-    global _active
+def intercept(listener: CallListener, model: Any) -> Iterator[None]:
+    """Send every layer and operation call of this thread to `listener` while it calls `model`."""
+    exchanges = list(_exchanges(model))
     with _lock:
-        if _active == 0:
-            _patch()
-        _active += 1
+        _exchange(exchanges)
     token = _listener.set(listener)
     try:
         yield
     finally:
         _listener.reset(token)
         with _lock:
-            _active -= 1
-            if _active == 0:
-                _restore()
+            _restore(exchanges)

@@ -10,19 +10,21 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..errors import InputError, ModelError
-from ..keys import Tap
+from ..errors import ModelError
 from ..model_graph import Graph
+from . import eager
 from .edges import read_graph
 from .inputs import Inputs, example_inputs, read_inputs
-from .intercept import intercept
-from .protocol import Reading, main_output
+from .libraries import is_a, is_layer, is_legacy, sublayers
+from .protocol import Reading
 from .recorder import Recorder
-from .state import untouched
-from .trace import Trace, as_array, trace_model
+from .replay import Replay
+from .trace import Trace, trace_model
 from .weights import WeightWatch
 
-_traces: weakref.WeakKeyDictionary[Any, tuple[dict[tuple, Trace], list[weakref.ref]]] = (
+Answers = Trace | Replay
+
+_traces: weakref.WeakKeyDictionary[Any, tuple[dict[tuple, Answers], list[weakref.ref]]] = (
     weakref.WeakKeyDictionary()
 )
 _called: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -33,22 +35,34 @@ _tracing = threading.RLock()
 class KerasSource:
     """A Keras model behind the reading protocol.
 
-    Traces are shared by everything that reads the same model, one per input signature, and go
-    with the model.
+    Traces are shared by everything that reads the same model in the same mode, one per input
+    signature, and go with the model.
 
     Parameters
     ----------
-    model : keras.Layer
-        Any model or layer. It is called in inference mode, and left as it was.
+    model : layer
+        Any model or layer of Keras 3, or of ``tf_keras``. It is left as it was.
+    training : bool
+        Whether it is called as in training: with dropout, and statistics of the batch.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, training: bool = False) -> None:
         self.model = model
+        self.training = training
 
     @property
     def name(self) -> str:
         """The model's name."""
         return self.model.name
+
+    @property
+    def is_indivisible(self) -> bool:
+        """Whether the samples of a batch must be read together.
+
+        In training mode they share statistics; stateful recurrent layers keep a state for so many.
+        """
+        loops = [layer for layer in sublayers(self.model) if is_a(layer, "RNN", "ConvRNN")]
+        return self.training or any(loop.stateful for loop in loops)
 
     def read_inputs(self, given: Any) -> Inputs:
         """Check inputs and return them as arrays."""
@@ -60,8 +74,12 @@ class KerasSource:
 
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None = None) -> Reading:
         """Run the model once: compiled if its trace is there already, else eagerly."""
-        trace = self._known_trace(inputs)
-        return self._eager(inputs, wanted) if trace is None else self._compiled(trace, inputs, wanted)
+        # An eager call of Keras 2 has side effects that a traced one has not.
+        answers = self.trace(inputs) if is_legacy(self.model) else self._known_trace(inputs)
+        if answers is not None:
+            return answers.forward(inputs, wanted)
+        self._build(inputs)
+        return eager.look(self.model, inputs, wanted, self.training)
 
     def activation(self, inputs: Inputs, known: Mapping[str, np.ndarray]) -> str | None:
         """Return what follows the scores that gradients explain, if they are not the output."""
@@ -71,22 +89,13 @@ class KerasSource:
         self, inputs: Inputs, wanted: Sequence[str], mask: np.ndarray, known: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """Return gradients of the masked scores; what the scores do not depend on is left out."""
-        fixed = self._state_sizes() - {inputs.size}
-        if fixed:
-            raise ModelError(
-                f"The model '{self.name}' takes only batches of {fixed.pop()}, and gradients are computed "
-                f"for each sample alone. Received: a batch of {inputs.size}. Expected: a model without "
-                "stateful recurrent layers."
-            )
         return self.trace(inputs).gradients(inputs, wanted, mask, known)
 
     def resume(
         self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]
     ) -> Reading:
         """Return the outputs with `value` in place of one activation."""
-        trace = self.trace(inputs)
-        flat = trace.resume(inputs, address, value, known)
-        return _reading(trace.taps, {}, _packed(trace, flat), trace.unreachable)
+        return self.trace(inputs).resume(inputs, address, value, known)
 
     def explained(self, inputs: Inputs) -> frozenset[str]:
         """Return the addresses that the scores depend on."""
@@ -100,38 +109,33 @@ class KerasSource:
     def weights_version(self) -> int:
         """Return a number that goes up when the model's weights changed."""
         with _tracing:
-            return _watches.setdefault(self.model, WeightWatch()).version(self.model.weights)
+            return _watches.setdefault(self.model, WeightWatch()).version(self.model)
 
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges."""
         return read_graph(self.trace(inputs), self.name)
 
-    def trace(self, inputs: Inputs) -> Trace:
-        """Return the trace for inputs of this signature, made at the first use."""
+    def trace(self, inputs: Inputs) -> Answers:
+        """Return what answers questions on inputs of this signature, made at the first use."""
         with _tracing:
-            trace = self._known_trace(inputs)
-            if trace is None:
+            answers = self._known_trace(inputs)
+            if answers is None:
                 self._build(inputs)
-                trace = trace_model(self.model, inputs)
-                names = self._input_names()
-                trace.tensors = dict(zip(names, trace.inputs, strict=False)) | trace.tensors
-                trace.taps = _input_taps(names, inputs) | trace.taps
+                try:
+                    answers = trace_model(self.model, inputs, self.training)
+                except ModelError:
+                    answers = Replay(self.model, inputs, self.training)
                 traces, _ = _traces[self.model] = self._known_traces(), self._parts()
-                traces[inputs.signature, trace.batch] = trace
-            return trace
+                traces[self.training, inputs.signature, answers.batch] = answers
+            return answers
 
-    def _state_sizes(self) -> set[int]:
-        """Return the batch sizes that recurrent layers keep their state for."""
-        loops = [layer for layer in self.model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
-        states = keras.tree.flatten([loop.states for loop in loops if loop.stateful and loop.states])
-        return {state.shape[0] for state in states}
-
-    def _known_trace(self, inputs: Inputs) -> Trace | None:
+    def _known_trace(self, inputs: Inputs) -> Answers | None:
         """Return the trace for any batch size, or else the one for this size."""
         known = self._known_traces()
-        return known.get((inputs.signature, None)) or known.get((inputs.signature, inputs.size))
+        mode = self.training, inputs.signature
+        return known.get((*mode, None)) or known.get((*mode, inputs.size))
 
-    def _known_traces(self) -> dict[tuple, Trace]:
+    def _known_traces(self) -> dict[tuple, Answers]:
         with _tracing:
             traces, parts = _traces.get(self.model, ({}, []))
             now = self._parts()
@@ -140,88 +144,26 @@ class KerasSource:
 
     def _parts(self) -> list[weakref.ref]:
         """Return what a trace is made of: it is stale once a layer or weight was exchanged."""
-        return [weakref.ref(part) for part in (*self.model._flatten_layers(), *self.model.weights)]
-
-    def _input_names(self) -> list[str]:
-        """Return the names of the outermost model's own input layers, in their order."""
-        layers = getattr(self.model, "layers", ())
-        own = {layer.name for layer in layers if isinstance(layer, keras.layers.InputLayer)}
-        names = [tensor._keras_history.operation.name for tensor in self.model.inputs] if own else []
-        return [name for name in names if name in own]
+        return [weakref.ref(part) for part in (*sublayers(self.model), *self.model.weights)]
 
     def _build(self, inputs: Inputs) -> None:
         """Create the variables of a model that was never called, as its first call would.
 
         Layers that inference does not use stay as they are.
         """
-        if self.model in _called or all(layer.built for layer in self.model._flatten_layers()):
+        if self.model in _called or all(layer.built for layer in sublayers(self.model)):
             return
-        if isinstance(self.model, keras.Sequential) and len(inputs.arrays) == 1:
+        if is_a(self.model, "Sequential") and len(inputs.arrays) == 1:
             self.model.build((None, *inputs.arrays[0].shape[1:]))
-        if not all(layer.built for layer in self.model._flatten_layers()):
+        if not all(layer.built for layer in sublayers(self.model)):
             # All samples: a recurrent state is created for this many.
-            with untouched(self.model), intercept(Recorder()):
-                self._call(inputs)
+            eager.call(self.model, inputs, Recorder(self.model), self.training)
         _called.add(self.model)
-
-    def _call(self, inputs: Inputs) -> Any:
-        packed = inputs.pack([keras.ops.convert_to_tensor(a) for a in inputs.arrays])
-        try:
-            return self.model(packed, training=False)
-        except Exception as error:
-            shapes = ", ".join(f"{a.shape} {a.dtype}" for a in inputs.arrays)
-            raise InputError(
-                f"The model '{self.name}' failed when called on these inputs. Received: {shapes}. "
-                f"Expected: what model(inputs, training=False) accepts. It said: {error}"
-            ) from error
-
-    def _eager(self, inputs: Inputs, wanted: Sequence[str] | None) -> Reading:
-        self._build(inputs)
-        recorder = Recorder()
-        with untouched(self.model), intercept(recorder):
-            outputs = self._call(inputs)
-        names = self._input_names()
-        taps = _input_taps(names, inputs) | recorder.taps
-        tensors = dict(zip(names, inputs.arrays, strict=False)) | recorder.tensors
-        values = {a: _value(tensors[a]) for a in (taps if wanted is None else wanted)}
-        return _reading(taps, values, keras.tree.map_structure(_value, outputs), recorder.unreachable)
-
-    def _compiled(self, trace: Trace, inputs: Inputs, wanted: Sequence[str] | None) -> Reading:
-        addresses = list(trace.taps if wanted is None else wanted)
-        arrays = trace.forward(inputs, addresses)
-        values = dict(zip(addresses, arrays, strict=False))
-        outputs = _packed(trace, arrays[len(addresses) :])
-        return _reading(trace.taps, values, outputs, trace.unreachable)
-
-
-def _packed(trace: Trace, flat: Sequence[np.ndarray]) -> Any:
-    """Return flat outputs in the structure that the model returns."""
-    rest = iter(flat)
-    return keras.tree.map_structure(lambda made: next(rest) if made else None, trace.output_structure)
-
-
-def _reading(
-    taps: dict[str, Tap], values: dict[str, np.ndarray], outputs: Any, unreachable: dict[str, str]
-) -> Reading:
-    flat = [output for output in keras.tree.flatten(outputs) if output is not None]
-    main = flat[main_output([output.ndim for output in flat])]
-    return Reading(taps, values, outputs, main, unreachable)
-
-
-def _value(tensor: Any) -> Any:
-    return tensor if tensor is None or isinstance(tensor, np.ndarray) else as_array(tensor)
-
-
-def _input_taps(names: Sequence[str], inputs: Inputs) -> dict[str, Tap]:
-    return {
-        name: Tap(name, "InputLayer", (None, *array.shape[1:]), array.dtype.name, call=name)
-        for name, array in zip(names, inputs.arrays, strict=False)
-    }
 
 
 def is_keras(model: Any) -> bool:
     """Whether `model` can be read here."""
-    return isinstance(model, keras.Layer)
+    return is_layer(model)
 
 
 def load_keras(path: str) -> Any:

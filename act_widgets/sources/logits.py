@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 _PASS_ON = {"Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "EnsureShape"}
 _ACTIVATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid"}
+_APPLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "softmax": lambda x: (
+        np.exp(x - x.max(-1, keepdims=True)) / np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True)
+    ),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
 
 
 def find_logits(output: Any) -> tuple[Any, str | None]:
@@ -36,3 +45,11 @@ def find_logits(output: Any) -> tuple[Any, str | None]:
 def _same_units(scores: Any, output: Any) -> bool:
     """Whether a unit of the output is the same unit of the scores."""
     return scores.shape.rank == output.shape.rank and scores.shape[1:].as_list() == output.shape[1:].as_list()
+
+
+def confirmed(activation: str, scores: np.ndarray, output: np.ndarray) -> bool | None:
+    """Return whether `activation` makes `output` of `scores`; None if no number of them is finite."""
+    finite = np.isfinite(scores).all(-1) & np.isfinite(output).all(-1)
+    if not finite.any():
+        return None
+    return bool(np.allclose(_APPLY[activation](scores[finite]), output[finite], atol=1e-2))

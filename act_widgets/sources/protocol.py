@@ -50,6 +50,10 @@ class Source(Protocol):
     def name(self) -> str:
         """The model's name."""
 
+    @property
+    def is_indivisible(self) -> bool:
+        """Whether the samples of a batch must be read together, as in training mode."""
+
     def read_inputs(self, given: Any) -> Inputs:
         """Check inputs and return them as arrays. Costs a copy of them."""
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from ..errors import ModelError
 from ..keys import Tap
+from .libraries import is_a, is_layer, own_layers, sublayers
 
 _CHANNELS_FIRST = "channels_first"
 
@@ -31,10 +34,15 @@ class _Frame:
     """A call that is under way: what its inner calls are named after."""
 
     address: str
-    operations: frozenset[int] = frozenset()
+    operation: Any = None
     is_loop: bool = False
     counts: Counter = field(default_factory=Counter)
     taken: set[str] = field(default_factory=set)
+
+    @cached_property
+    def operations(self) -> frozenset[int]:
+        """What was put into the model when it was built."""
+        return frozenset(map(id, getattr(self.operation, "operations", None) or ()))
 
     def inner(self, name: str) -> str:
         """Return the address of the next inner call of this name."""
@@ -52,8 +60,15 @@ class Recorder:
 
     Parameters
     ----------
+    model : layer
+        The model that is called.
     graph : tf.Graph or None
         The graph being traced; None to record an eager call.
+    replace : callable, optional
+        Given a tensor's address and the tensor, returns the one that the model goes on with. Left
+        out, an eager call goes on with its own, and a traced one with an identity of each.
+    is_settled : bool
+        Whether the model was called before, so that this call makes no variables.
 
     Attributes
     ----------
@@ -67,35 +82,83 @@ class Recorder:
         Addresses that could not be kept, with the reason.
     """
 
-    def __init__(self, graph: Any = None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        graph: Any = None,
+        replace: Callable[[str, Any], Any] | None = None,
+        is_settled: bool = False,
+    ) -> None:
         self.graph = graph
         self.calls: list[Call] = []
         self.taps: dict[str, Tap] = {}
         self.tensors: dict[str, Any] = {}
         self.unreachable: dict[str, str] = {}
+        self.is_settled = is_settled
+        self._replace = (lambda _, tensor: own_identity(tensor)) if graph is not None else replace
+        self._model = model
+        self._members = frozenset(map(id, sublayers(model)))
         self._stack: list[_Frame] = []
         self._axes: dict[int, int] = {}
+        self._called: dict[int, str] = {}
+
+    def is_direct(self, layer: Any) -> bool:
+        """Whether ``layer.call`` runs without its ``__call__``, on a layer of the model."""
+        return bool(self._stack) and id(layer) in self._members and self._stack[-1].operation is not layer
+
+    def given(self, names: Sequence[str], tensors: Sequence[Any]) -> list[Any]:
+        """Return the tensors that the model is called on; the first ones are inputs with names."""
+        if self._replace is None:
+            return list(tensors)
+        named = [self._replace(name, tensor) for name, tensor in zip(names, tensors, strict=False)]
+        return [*named, *tensors[len(named) :]]
 
     def call(self, operation: Any, original: Callable, args: tuple, kwargs: dict) -> Any:
         """Make the call under the address that its place in the model gives it."""
         outermost = not self._stack
         address = "" if outermost else self._stack[-1].inner(self._name(operation))
         parent = "" if outermost else self._stack[-1].address
-        frame = _Frame(address, _operations(operation), isinstance(operation, keras.layers.RNN))
-        self._stack.append(frame)
+        self._called.setdefault(id(operation), address)
+        if self._forbids(operation):
+            raise ModelError(
+                f"The model '{self._model.name}' decides by values, and the edited ones lead it to the layer "
+                f"'{address}', which has no weights yet. Call the model once on inputs that lead there."
+            )
+        self._stack.append(_Frame(address, operation, is_a(operation, "RNN")))
         try:
             outputs = original(operation, *args, **kwargs)
         finally:
             self._stack.pop()
         if outermost:
+            self._list_uncalled()
             return outputs
         if any(frame.is_loop for frame in self._stack):
             self.unreachable[self._once(address)] = (
                 "it is called once per time step, inside the loop of its layer"
             )
             return outputs
-        self.calls.append(Call(address, type(operation).__name__, parent, _parameters(operation)))
+        self.calls.append(Call(address, type(operation).__name__, parent, self._parameters(operation)))
         return self._keep(address, operation, outputs, _channel_axis(operation, args, self._axes))
+
+    def _forbids(self, operation: Any) -> bool:
+        """Whether a call would build a layer of the model where only what it computes is replaced."""
+        replayed = self._replace is not None and self.graph is None
+        return replayed and id(operation) in self._members and not operation.built
+
+    def _list_uncalled(self) -> None:
+        """List the outermost of the layers that the model holds and does not call."""
+        waiting = [self._model]
+        seen = set()
+        while waiting:
+            layer = waiting.pop()
+            above = self._called[id(layer)]
+            for inner in own_layers(layer):
+                if id(inner) in self._called and id(inner) not in seen:
+                    waiting.append(inner)
+                elif id(inner) not in self._called and not is_a(inner, "InputLayer"):
+                    address = f"{above}/{inner.name}" if above else inner.name
+                    self.unreachable.setdefault(address, "the model does not call it for these inputs")
+                seen.add(id(inner))
 
     def _once(self, address: str) -> str:
         """Return an address inside a loop without the number of the time step."""
@@ -103,20 +166,22 @@ class Recorder:
         return loop + re.sub(r"#\d+", "", address[len(loop) :])
 
     def _name(self, operation: Any) -> str:
-        if isinstance(operation, keras.Layer) or id(operation) in self._stack[-1].operations:
+        if is_layer(operation) or id(operation) in self._stack[-1].operations:
             return operation.name
         # Made during the call: its own name comes from a process-wide counter.
         return "~" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(operation).__name__).lower()
 
     def _keep(self, address: str, operation: Any, outputs: Any, axis: int) -> Any:
+        kind = type(operation).__name__
+        if isinstance(outputs, tf.Tensor):
+            return self._keep_one(address, "", kind, outputs, axis)
         leaves = keras.tree.flatten(outputs)
         numbered = keras.tree.pack_sequence_as(outputs, list(range(len(leaves))))
         names = [name for _, name in sorted(_output_names(numbered))]
         kept = [
-            self._keep_one(address, name, type(operation).__name__, leaf, axis)
-            for name, leaf in zip(names, leaves, strict=True)
+            self._keep_one(address, name, kind, leaf, axis) for name, leaf in zip(names, leaves, strict=True)
         ]
-        return keras.tree.pack_sequence_as(outputs, kept) if self.graph is not None else outputs
+        return outputs if self._replace is None else keras.tree.pack_sequence_as(outputs, kept)
 
     def _keep_one(self, call: str, name: str, kind: str, tensor: Any, axis: int) -> Any:
         address = f"{call}:{name}" if name else call
@@ -129,8 +194,8 @@ class Recorder:
         if getattr(tensor, "graph", None) is not self.graph and not _is_value(tensor):
             self.unreachable[address] = "it is made inside a loop, a branch or a compiled function"
             return tensor
-        if self.graph is not None:
-            tensor = _own_identity(tensor)
+        if self._replace is not None:
+            tensor = self._replace(address, tensor)
         shape = tuple(tensor.shape) if tensor.shape.rank is not None else ()
         axis = axis if len(shape) > 2 else -1
         batched = (None, *shape[1:])[: len(shape)]
@@ -139,17 +204,14 @@ class Recorder:
         self._axes[id(tensor)] = axis
         return tensor
 
+    def _parameters(self, operation: Any) -> int:
+        """Return a layer's number of weights; only the graph shows them, and counting takes time."""
+        counted = self._replace is not None and is_layer(operation) and operation.built
+        return operation.count_params() if counted else 0
+
 
 # Their outputs have an order of axes of their own.
-_REORDERING = (
-    keras.layers.Permute,
-    keras.layers.Reshape,
-    keras.layers.RNN,
-    keras.layers.Dense,
-    keras.layers.EinsumDense,
-    keras.layers.MultiHeadAttention,
-    keras.layers.Embedding,
-)
+_REORDERING = ("Permute", "Reshape", "RNN", "Dense", "EinsumDense", "MultiHeadAttention", "Embedding")
 
 
 def _channel_axis(operation: Any, args: tuple, axes: dict[int, int]) -> int:
@@ -157,7 +219,7 @@ def _channel_axis(operation: Any, args: tuple, axes: dict[int, int]) -> int:
     stated = getattr(operation, "data_format", None)
     if isinstance(stated, str):
         return 1 if stated == _CHANNELS_FIRST else -1
-    if isinstance(operation, _REORDERING):
+    if is_a(operation, *_REORDERING):
         return -1
     given = (axes[id(leaf)] for leaf in keras.tree.flatten(args) if id(leaf) in axes)
     return next(given, -1)
@@ -167,21 +229,13 @@ def _is_value(tensor: Any) -> bool:
     return hasattr(tensor, "numpy")
 
 
-def _own_identity(tensor: Any) -> Any:
+def own_identity(tensor: Any) -> Any:
     """Return a tensor of its own: layers that change nothing would share their input's."""
     copy = tf.identity(tensor)
     for mark in ("_keras_mask", "_keras_logits"):
         if hasattr(tensor, mark):
             setattr(copy, mark, getattr(tensor, mark))
     return copy
-
-
-def _operations(operation: Any) -> frozenset[int]:
-    return frozenset(map(id, getattr(operation, "operations", ()) or ()))
-
-
-def _parameters(operation: Any) -> int:
-    return operation.count_params() if isinstance(operation, keras.Layer) and operation.built else 0
 
 
 def _output_names(numbered: Any) -> Iterator[tuple[int, str]]:

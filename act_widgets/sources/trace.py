@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,20 +14,15 @@ import tensorflow as tf
 
 from ..errors import ModelError
 from ..keys import Tap
+from .eager import as_array, input_names, input_taps, reading
 from .inputs import Inputs
 from .intercept import intercept
-from .logits import find_logits
-from .protocol import main_output
+from .logits import confirmed, find_logits
+from .protocol import Reading, main_output
 from .recorder import Call, Recorder
+from .scores import masked_score
 from .state import untouched
 from .subgraph import Cut, cut, downstream, upstream
-
-_APPLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "softmax": lambda x: (
-        np.exp(x - x.max(-1, keepdims=True)) / np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True)
-    ),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-}
 
 
 @dataclass
@@ -92,10 +87,17 @@ class Trace:
         before = upstream(self.scores)
         return frozenset(a for a, tensor in self.tensors.items() if tensor.op.name in before)
 
-    def forward(self, inputs: Inputs, wanted: Sequence[str]) -> list[np.ndarray]:
-        """Return the tensors at `wanted`, then the flat outputs, in one compiled pass."""
-        fetches = [self.tensors[address] for address in wanted] + self.outputs
-        return self._run(self.inputs, fetches, inputs.arrays)
+    def forward(self, inputs: Inputs, wanted: Sequence[str] | None) -> Reading:
+        """Return the tensors at `wanted`, or all, and the outputs, from one compiled pass."""
+        addresses = list(self.taps if wanted is None else wanted)
+        fetches = [self.tensors[address] for address in addresses] + self.outputs
+        arrays = self._run(self.inputs, fetches, inputs.arrays)
+        return self._reading(dict(zip(addresses, arrays, strict=False)), arrays[len(addresses) :])
+
+    def _reading(self, values: dict[str, np.ndarray], flat: Sequence[np.ndarray]) -> Reading:
+        rest = iter(flat)
+        outputs = keras.tree.map_structure(lambda made: next(rest) if made else None, self.output_structure)
+        return reading(self.taps, values, outputs, self.unreachable)
 
     def gradients(
         self, inputs: Inputs, wanted: Sequence[str], mask: np.ndarray, known: Mapping[str, np.ndarray]
@@ -125,11 +127,7 @@ class Trace:
         if not missing:
             return
         with self.graph.as_default():
-            rank = self.scores.shape.rank or 1
-            scores = self.scores if rank > 1 else self.scores[:, None]
-            if rank > 2:  # positions: the score of a unit is its mean over them
-                scores = tf.reduce_mean(scores, axis=list(range(1, rank - 1)))
-            score = tf.reduce_sum(scores * tf.cast(self._mask, scores.dtype))
+            score = masked_score(self.scores, self._mask)
             made = tf.gradients(score, [self.tensors[a] for a in missing])
         dense = (tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in made)
         self._gradients.update(zip(missing, dense, strict=True))
@@ -143,18 +141,17 @@ class Trace:
         with self._lock:
             if self.activation and not self._checked:
                 scores, output = self._run_known(inputs, known, [self.scores, self.main])
-                finite = np.isfinite(scores).all(-1) & np.isfinite(output).all(-1)
-                applied = _APPLY[self.activation](scores[finite])
-                if not np.allclose(applied, output[finite], atol=1e-2):
+                agrees = confirmed(self.activation, scores, output)
+                if agrees is False:
                     self.scores, self.activation = self.main, None
                     self._gradients.clear()
-                self._checked = bool(finite.any())
+                self._checked = agrees is not None
             return self.activation
 
     def resume(
         self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]
-    ) -> list[np.ndarray]:
-        """Return the flat outputs as they are with another value in place of one activation.
+    ) -> Reading:
+        """Return the outputs as they are with another value in place of one activation.
 
         Only what lies behind the edited tensor is computed; beside it, what is known is fed.
 
@@ -176,7 +173,8 @@ class Trace:
         beside = {
             a: v for a, v in known.items() if a in self.tensors and self.tensors[a].op.name not in behind
         }
-        return self._run_known(inputs, {**beside, address: value}, self.outputs, edited=address)
+        flat = self._run_known(inputs, {**beside, address: value}, self.outputs, edited=address)
+        return self._reading({}, flat)
 
     def _run_known(
         self,
@@ -217,8 +215,8 @@ class Trace:
         return [as_array(tensor) for tensor in made]
 
 
-def trace_model(model: Any, inputs: Inputs) -> Trace:
-    """Trace one call of the model in inference mode; nothing is computed.
+def trace_model(model: Any, inputs: Inputs, training: bool) -> Trace:
+    """Trace one call of the model; nothing is computed.
 
     A batch axis of any size is tried first; models that need a fixed one are traced for the
     size of `inputs`.
@@ -230,41 +228,38 @@ def trace_model(model: Any, inputs: Inputs) -> Trace:
     """
     try:
         try:
-            return _trace(model, inputs, batch=None)
+            return _trace(model, inputs, None, training)
         except (ValueError, TypeError):
-            return _trace(model, inputs, batch=inputs.size)
+            return _trace(model, inputs, inputs.size, training)
     except Exception as error:
-        shapes = ", ".join(f"{a.shape} {a.dtype}" for a in inputs.arrays)
-        raise ModelError(
-            f"The model '{model.name}' can't be traced, so its gradients and its graph can't be read; its "
-            f"activations can. Received: inputs {shapes}. Expected: a call that takes no decision "
-            f"in Python on values, and names that TensorFlow allows. It said: {error}"
-        ) from error
+        raise ModelError(f"The model '{model.name}' can't be traced. It said: {error}") from error
 
 
-def _trace(model: Any, inputs: Inputs, batch: int | None) -> Trace:
+def _trace(model: Any, inputs: Inputs, batch: int | None, training: bool) -> Trace:
     found: dict[str, Any] = {}
 
     def call(*leaves: Any) -> list[Any]:
-        recorder = found["recorder"] = Recorder(tf.compat.v1.get_default_graph())
-        with untouched(model), intercept(recorder):
-            outputs = model(inputs.pack(leaves), training=False)
+        recorder = found["recorder"] = Recorder(model, tf.compat.v1.get_default_graph())
+        with untouched(model), intercept(recorder, model):
+            outputs = model(inputs.pack(leaves), training=training)
         found["structure"] = keras.tree.map_structure(lambda leaf: leaf is not None, outputs)
         return [tf.identity(leaf) for leaf in keras.tree.flatten(outputs) if leaf is not None]
 
     specs = [tf.TensorSpec((batch, *a.shape[1:]), tf.as_dtype(a.dtype)) for a in inputs.arrays]
     # wrap_function rather than tf.function: no automatic control dependencies.
     function = tf.compat.v1.wrap_function(call, specs)
-    recorder: Recorder = found["recorder"]
+    recorder: Recorder = found.pop("recorder")
+    placeholders = list(function.graph.inputs)[: len(specs)]
+    names = input_names(model)
     return Trace(
         graph=function.graph,
-        inputs=list(function.graph.inputs)[: len(specs)],
-        tensors=dict(recorder.tensors),
-        taps=dict(recorder.taps),
-        calls=list(recorder.calls),
+        inputs=placeholders,
+        tensors=dict(zip(names, placeholders, strict=False)) | recorder.tensors,
+        taps=input_taps(names, inputs) | recorder.taps,
+        calls=recorder.calls,
         outputs=list(function.structured_outputs),
         output_structure=found["structure"],
-        unreachable=dict(recorder.unreachable),
+        unreachable=recorder.unreachable,
     )
 
 
@@ -274,15 +269,3 @@ def _as_tensor(value: np.ndarray, dtype: Any) -> Any:
     if isinstance(owner, tf.Tensor) and owner.dtype == dtype and tuple(owner.shape) == value.shape:
         return owner
     return tf.constant(value, dtype)
-
-
-def as_array(tensor: Any) -> np.ndarray:
-    """Return the tensor's values, read-only; without a copy where possible, half precision as float32."""
-    if tensor.dtype in (tf.bfloat16, tf.float16):
-        tensor = tf.cast(tensor, tf.float32)
-    if tensor.dtype == tf.string:
-        array = np.array(tensor.numpy(), dtype=object)
-    else:
-        array = np.asarray(memoryview(tensor))
-    array.flags.writeable = False
-    return array

@@ -15,7 +15,7 @@ class WeightWatch:
 
     Every way to change a variable (``fit``, ``set_weights``, ``load_weights``, ``assign``) gives it
     another buffer as long as somebody holds the old one, and this object does. One compiled call
-    reads all variables without a copy, so asking costs about a millisecond for a few hundred. The
+    reads all variables without a copy, so asking costs less than a millisecond for a few hundred. The
     price is memory: between a change and the next question the old weights stay beside the new.
 
     A buffer that moved is compared by its bytes: once a part of a variable was assigned,
@@ -26,46 +26,41 @@ class WeightWatch:
         self._version = 0
         self._variables: list[weakref.ref] = []
         self._ids: list[int] = []
-        self._read: Callable[[], Sequence[Any]] = list
-        self._held: list[np.ndarray] | None = None
+        self._read: Callable[[], Sequence[np.ndarray]] = list
+        self._held: Sequence[np.ndarray] | None = None
 
-    def version(self, weights: Sequence[Any]) -> int:
-        """Return a number that goes up when `weights` are not those of the last question."""
-        variables = [weight._value for weight in weights]
-        if (
-            self._held is None
-            or list(map(id, variables)) != self._ids
-            or any(ref() is None for ref in self._variables)
-        ):
+    def version(self, model: Any) -> int:
+        """Return a number that goes up when the weights of `model` are not those of the last question."""
+        variables = [getattr(weight, "_value", weight) for weight in model.weights]
+        if list(map(id, variables)) != self._ids or any(ref() is None for ref in self._variables):
             self._watch(variables)
-        held = [_bytes(tensor) for tensor in self._read()]
+        held = self._read()
         before, self._held = self._held, held
-        if before is None:
-            self._version += 1
-        else:
-            pairs = zip(before, held, strict=True)
-            moved = (pair for pair in pairs if not np.may_share_memory(*pair))
-            self._version += not all(np.array_equal(*pair) for pair in moved)
+        self._version += before is None or not _same(before, held)
         return self._version
 
     def _watch(self, variables: Sequence[Any]) -> None:
-        self._variables = [weakref.ref(variable) for variable in variables]
+        self._variables = refs = [weakref.ref(variable) for variable in variables]
         self._ids = list(map(id, variables))
         self._held = None
+        if not variables:
+            self._read = list
+            return
 
         def read() -> list[Any]:
-            return [_readable(ref().read_value()) for ref in refs]  # type: ignore[union-attr]
+            return [ref().read_value() for ref in refs]  # type: ignore[union-attr]
 
-        refs = self._variables
-        self._read = tf.function(read, autograph=False).get_concrete_function()
-
-
-def _readable(tensor: Any) -> Any:
-    """Return a tensor of the same memory in a type that Python's buffers know."""
-    plain = tensor.dtype == tf.string or np.dtype(tensor.dtype.as_numpy_dtype).kind in "iufcb"
-    return tensor if plain else tf.bitcast(tensor, {1: tf.uint8, 2: tf.uint16}[tensor.dtype.size])
+        function = tf.function(read, autograph=False).get_concrete_function()
+        self._read = lambda: [tensor._numpy() for tensor in function()]
 
 
-def _bytes(tensor: Any) -> np.ndarray:
-    """Return a tensor's own memory, which is kept from being used again as long as this is."""
-    return np.frombuffer(tensor, np.uint8) if tensor.shape.num_elements() else np.empty(0, np.uint8)
+def _same(before: Sequence[np.ndarray], now: Sequence[np.ndarray]) -> bool:
+    if all(map(np.may_share_memory, before, now)):
+        return True
+    return all(map(_equal, before, now))
+
+
+def _equal(before: np.ndarray, now: np.ndarray) -> bool:
+    if np.may_share_memory(before, now):
+        return True
+    return np.array_equal(before, now) if now.dtype == object else before.tobytes() == now.tobytes()

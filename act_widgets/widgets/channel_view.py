@@ -14,7 +14,7 @@ from ..rendering.pictures import Picture, Scale
 from ..session import Session
 from . import text
 from .base import View
-from .maps import as_maps
+from .maps import drawable, maps_of
 from .surface import Box, Placed, Surface
 
 _SIDE = 560
@@ -80,13 +80,14 @@ class ChannelView(View):
 
     def is_ready(self, key: tuple) -> bool:
         """Whether the activation can be looked up."""
-        return self.session.reader.is_ready(key[0], key[1])
+        return self.session.reader.is_ready(key[0], key[1], key[2])
 
     def compute(self, key: tuple) -> ChannelMap:
         """Return the channel's map and what to say of it."""
         layer, sample, channel, over = key
         tap = self.session.tap(layer)
-        values = as_maps(self.session.reader.sample_activation(layer, sample), tap).array[channel]
+        values = drawable(self.session.reader.sample_channel(layer, sample, channel), tap)
+        values = maps_of(values).array[0]
         scale = pictures.finite_scale(values)
         indices = pictures.quantised(values, scale)
         drawn = Picture(indices, DIVERGING if scale.signed else SEQUENTIAL[0])

@@ -132,8 +132,10 @@ class Explorer(ipywidgets.VBox):
         shapes = ", ".join(
             " × ".join(map(str, a.shape[1:])) or "scalar" for a in session.reader.inputs.arrays
         )
+        mode = " · called as in training" if session.training else ""
         return (
-            f"{session.model_name} · {len(session.layers)} layers · {session.batch_size} samples of {shapes}"
+            f"{session.model_name} · {len(session.layers)} layers · {session.batch_size} samples of "
+            f"{shapes}{mode}"
         )
 
     def _tell(self) -> None:
@@ -160,6 +162,7 @@ def explore(
     display: Any = None,
     layer: str | None = None,
     cache_bytes: int | None = None,
+    training: bool = False,
 ) -> Explorer:
     """Open the explorer on a model and a batch of inputs.
 
@@ -178,6 +181,8 @@ def explore(
         The layer to show first; the last one with spatial axes if left out.
     cache_bytes : int, optional
         Bytes of activations and gradients to keep at the most; 1 GiB if left out.
+    training : bool
+        Whether the model is called as in training: with dropout, and statistics of the batch.
 
     Returns
     -------
@@ -189,7 +194,9 @@ def explore(
     ModelError, InputError, UnknownLayerError
         If something given does not fit the model.
     """
-    session = Session(model, inputs, labels=labels, display=display, cache_bytes=cache_bytes)
+    session = Session(
+        model, inputs, labels=labels, display=display, cache_bytes=cache_bytes, training=training
+    )
     if layer is not None:
         session.selection.layer = layer
     return Explorer(session)

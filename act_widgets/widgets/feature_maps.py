@@ -127,7 +127,7 @@ class FeatureMaps(View):
         """Return a page of maps."""
         layer, sample, page, scale, colours = key
         tap = self.session.tap(layer)
-        maps = as_maps(self.session.reader.sample_activation(layer, sample), tap)
+        maps = as_maps(self.session.reader.sample_activation(layer, sample, (page - 1) * PAGE), tap)
         pages = -(-len(maps.array) // PAGE)
         first = (min(page, pages) - 1) * PAGE
         shown = np.asarray(maps.array[first : first + PAGE], np.float32)
@@ -165,6 +165,7 @@ class FeatureMaps(View):
             low, high = ("each map's lowest", "highest")
             self._bar.value = text.colour_bar(grid.picture.colours, grid.scale, low, high)
             self.note(grid.words, self.session.selection.layer)
+            self._leave()
 
     def picture(self, grid: Grid) -> bytes:
         """Return the page as a PNG, each cell at least as large as on the screen."""
@@ -208,7 +209,8 @@ class FeatureMaps(View):
         self._under.value = text.caption(words)
 
     def _leave(self, *event: Any) -> None:
-        self._under.value = text.caption(_HINT)
+        refused = self.session.reader.refused.get(self.session.selection.layer)
+        self._under.value = text.caption(refused or _HINT)
 
 
 _HINT = "Point at a map to read its values; click to choose its channel."

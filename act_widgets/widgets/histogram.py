@@ -11,7 +11,7 @@ import numpy as np
 from ..rendering import charts, pictures
 from ..session import Session
 from .base import View
-from .maps import by_channel
+from .maps import drawable
 
 BINS = 40
 _CHANNEL, _LAYER = "channel", "layer"
@@ -105,15 +105,17 @@ class Histogram(View):
 
     def is_ready(self, key: tuple) -> bool:
         """Whether the activation can be looked up."""
-        return self.session.reader.is_ready(key[0], key[1])
+        return self.session.reader.is_ready(*key)
 
     def compute(self, key: tuple) -> Counts:
         """Return the counts."""
         layer, sample, channel = key
         tap = self.session.tap(layer)
-        activation = self.session.reader.sample_activation(layer, sample)
-        channels = by_channel(activation, tap)
-        values = channels if channel is None else channels[channel]
+        reader = self.session.reader
+        if channel is None:
+            values = drawable(reader.sample_activation(layer, sample), tap)
+        else:
+            values = drawable(reader.sample_channel(layer, sample, channel), tap)
         counts, edges = binned(values)
         whose = "all channels" if channel is None else f"channel {channel}"
         lost = values.size - int(counts.sum())

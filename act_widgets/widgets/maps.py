@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import LayerKindError
 from ..keys import Tap
+from ..reading.batches import by_channel
 
 
 @dataclass(frozen=True)
@@ -29,24 +30,29 @@ class Maps:
 def as_maps(activation: np.ndarray, tap: Tap) -> Maps:
     """Return an activation without its batch axis as one map for each channel.
 
-    Vectors become one cell for each unit, sequences one row for each channel, volumes their middle
-    slice.
-
     Raises
     ------
     LayerKindError
         If the layer holds no real numbers.
     """
-    channels = by_channel(activation, tap)
+    return maps_of(by_channel(drawable(activation, tap), tap.channel_axis))
+
+
+def maps_of(channels: np.ndarray) -> Maps:
+    """Return ``(channels, ...)`` as one map for each channel.
+
+    Vectors become one cell for each unit, sequences one row for each channel, volumes their middle
+    slice.
+    """
     sizes = " × ".join(map(str, channels.shape[1:]))
     count = f"{len(channels)} channel{'s' if len(channels) != 1 else ''}"
-    if activation.ndim < 2:
+    if channels.ndim == 1:
         return Maps(
             channels[:, None, None], f"{len(channels)} unit{'s' if len(channels) != 1 else ''}, a cell each"
         )
-    if activation.ndim == 2:
+    if channels.ndim == 2:
         return Maps(channels[:, None, :], f"{count} of {sizes} positions, left to right")
-    if activation.ndim == 3:
+    if channels.ndim == 3:
         return Maps(channels, f"{count} of {sizes}")
     middle = channels
     while middle.ndim > 3:
@@ -54,20 +60,12 @@ def as_maps(activation: np.ndarray, tap: Tap) -> Maps:
     return Maps(middle, f"{count} of {sizes}, the middle slice shown")
 
 
-def by_channel(activation: np.ndarray, tap: Tap) -> np.ndarray:
-    """Return an activation without its batch axis with the channels first.
-
-    Raises
-    ------
-    LayerKindError
-        If the layer holds no real numbers.
-    """
+def drawable(activation: np.ndarray, tap: Tap) -> np.ndarray:
+    """Return an activation, or raise a `LayerKindError` if it holds no real numbers."""
     if activation.dtype.kind not in "biuf" or activation.size == 0:
         held = {"c": "complex numbers"}.get(activation.dtype.kind, "text")
         raise LayerKindError(
             f"'{tap.address}' holds {held if activation.size else 'nothing'}, which can't be drawn. "
             f"Received: shape {activation.shape}, {activation.dtype}. Choose a layer of real numbers."
         )
-    if activation.ndim == 0:
-        return activation.reshape(1)
-    return np.moveaxis(activation, 0 if tap.channel_axis == 1 else -1, 0)
+    return activation

@@ -1,0 +1,98 @@
+"""Call a model eagerly and keep what is seen on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..errors import InputError, ModelError
+from ..keys import Tap
+from .inputs import Inputs, expected_inputs
+from .intercept import intercept
+from .libraries import is_a
+from .protocol import Reading, main_output
+from .recorder import Recorder
+from .state import untouched
+
+
+def call(model: Any, inputs: Inputs, recorder: Recorder, training: bool) -> tuple[list[Any], Any]:
+    """Call the model under the recorder's ears; return the input tensors and the outputs.
+
+    Raises
+    ------
+    InputError
+        If the model fails on these inputs.
+    """
+    tensors = [keras.ops.convert_to_tensor(array) for array in inputs.arrays]
+    try:
+        with untouched(model), intercept(recorder, model):
+            given = recorder.given(input_names(model), tensors)
+            return given, model(inputs.pack(given), training=training)
+    except ModelError:
+        raise
+    except Exception as error:
+        shapes = ", ".join(f"{a.shape} {a.dtype}" for a in inputs.arrays)
+        raise InputError(
+            f"The model '{model.name}' failed when called on these inputs. Received: {shapes}. "
+            f"Expected: what model(inputs, training={training}) accepts. It said: {error}"
+        ) from error
+
+
+def look(model: Any, inputs: Inputs, wanted: Sequence[str] | None, training: bool) -> Reading:
+    """Return the tensors at `wanted`, or all, from one eager call."""
+    recorder = Recorder(model, is_settled=getattr(model, "_called", False))
+    _, outputs = call(model, inputs, recorder, training)
+    return eager_reading(model, inputs, recorder, outputs, wanted)
+
+
+def eager_reading(
+    model: Any, inputs: Inputs, recorder: Recorder, outputs: Any, wanted: Sequence[str] | None
+) -> Reading:
+    """Return what an eager call gave, as arrays."""
+    names = input_names(model)
+    taps = input_taps(names, inputs) | recorder.taps
+    tensors = dict(zip(names, inputs.arrays, strict=False)) | recorder.tensors
+    values = {a: _value(tensors[a]) for a in (taps if wanted is None else wanted)}
+    return reading(taps, values, keras.tree.map_structure(_value, outputs), recorder.unreachable)
+
+
+def reading(
+    taps: dict[str, Tap], values: dict[str, np.ndarray], outputs: Any, unreachable: dict[str, str]
+) -> Reading:
+    """Return a reading with its main output found."""
+    flat = [output for output in keras.tree.flatten(outputs) if output is not None]
+    return Reading(taps, values, outputs, flat[main_output([o.ndim for o in flat])], unreachable)
+
+
+def _value(tensor: Any) -> Any:
+    return tensor if tensor is None or isinstance(tensor, np.ndarray) else as_array(tensor)
+
+
+def as_array(tensor: Any) -> np.ndarray:
+    """Return the tensor's values, read-only; without a copy where possible, half precision as float32."""
+    if tensor.dtype in (tf.bfloat16, tf.float16):
+        tensor = tf.cast(tensor, tf.float32)
+    if tensor.dtype == tf.string:
+        array = np.array(tensor.numpy(), dtype=object)
+    else:
+        array = np.asarray(memoryview(tensor))
+    array.flags.writeable = False
+    return array
+
+
+def input_names(model: Any) -> list[str]:
+    """Return the names of the outermost model's own input layers, in their order."""
+    own = {layer.name for layer in getattr(model, "layers", ()) if is_a(layer, "InputLayer")}
+    return [name for name in (spec.name for spec in expected_inputs(model)) if name in own] if own else []
+
+
+def input_taps(names: Sequence[str], inputs: Inputs) -> dict[str, Tap]:
+    """Return what the inputs are, under the names of their layers."""
+    return {
+        name: Tap(name, "InputLayer", (None, *array.shape[1:]), array.dtype.name, call=name)
+        for name, array in zip(names, inputs.arrays, strict=False)
+    }

@@ -1,0 +1,39 @@
+"""The libraries whose layers are read: Keras 3, and Keras 2 (``tf_keras``) once somebody imported it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import keras
+
+
+def layer_classes() -> tuple[type, ...]:
+    """Return the base class of layers of each library that is loaded."""
+    legacy = sys.modules.get("tf_keras")
+    return (keras.Layer,) if legacy is None else (keras.Layer, legacy.layers.Layer)
+
+
+def is_layer(operation: Any) -> bool:
+    """Whether an operation is a layer of either library."""
+    return isinstance(operation, layer_classes())
+
+
+def is_legacy(model: Any) -> bool:
+    """Whether a layer is one of Keras 2."""
+    return is_layer(model) and not isinstance(model, keras.Layer)
+
+
+def is_a(operation: Any, *names: str) -> bool:
+    """Whether an operation's class, or one that it is made from, bears one of these names."""
+    return any(kind.__name__ in names for kind in type(operation).__mro__)
+
+
+def sublayers(model: Any) -> list[Any]:
+    """Return a layer and every layer that it holds, at any depth."""
+    return list(model._flatten_layers())
+
+
+def own_layers(layer: Any) -> list[Any]:
+    """Return the layers that a layer holds itself."""
+    return list(layer._flatten_layers(include_self=False, recursive=False))

@@ -1,0 +1,192 @@
+"""Answer questions about a model that can't be traced: each one calls it again, eagerly."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework import op_callbacks
+
+from . import eager
+from .inputs import Inputs
+from .logits import confirmed, find_logits
+from .protocol import Reading, main_output
+from .recorder import Recorder, own_identity
+from .scores import masked_score
+from .subgraph import upstream
+
+# TensorFlow switches its callbacks on for all threads at once.
+_logging = threading.RLock()
+
+
+@dataclass(eq=False)
+class LoggedTensor:
+    """A tensor of an eager call: where it comes from, and itself while the call is fresh."""
+
+    op: LoggedOperation
+    name: str
+    shape: Any
+    value: Any
+
+
+@dataclass(eq=False)
+class LoggedOperation:
+    """An operation of an eager call, with the attributes of one in a graph."""
+
+    name: str
+    type: str
+    inputs: list[LoggedTensor]
+    control_inputs: tuple[()] = ()
+
+
+@dataclass
+class OperationLog:
+    """The operations of one eager call in their order: what a graph is to a traced call."""
+
+    operations: list[LoggedOperation] = field(default_factory=list)
+    _tensors: dict[int, LoggedTensor] = field(default_factory=dict)
+
+    def get_operations(self) -> list[LoggedOperation]:
+        """Return the operations, as a graph does."""
+        return self.operations
+
+    def __getitem__(self, tensor: Any) -> LoggedTensor:
+        """Return what is logged of a tensor; one that no operation made is an input."""
+        if id(tensor) not in self._tensors:
+            self._add("Placeholder", [], [tensor])
+        return self._tensors[id(tensor)]
+
+    def let_go(self) -> None:
+        """Forget the tensors' values."""
+        for tensor in self._tensors.values():
+            tensor.value = None
+        self._tensors = {}
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Log every operation that this thread runs."""
+        with _logging:
+            op_callbacks.add_op_callback(self._on_operation)
+            try:
+                yield
+            finally:
+                op_callbacks.remove_op_callback(self._on_operation)
+
+    def _on_operation(self, kind: Any, inputs: Any, _: Any, outputs: Any, *__: Any, **where: Any) -> None:
+        if where.get("graph") is None:
+            self._add(kind, [self[tensor] for tensor in inputs], outputs)
+
+    def _add(self, kind: Any, inputs: list[LoggedTensor], outputs: Sequence[Any]) -> None:
+        kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+        op = LoggedOperation(f"{len(self.operations)}", kind, inputs)
+        self.operations.append(op)
+        for index, tensor in enumerate(outputs):
+            self._tensors[id(tensor)] = LoggedTensor(op, f"{op.name}:{index}", tensor.shape, tensor)
+
+
+class Replay:
+    """What is known of a model that can't be traced, from one call of it.
+
+    It answers the questions that `Trace` answers. What is known of a batch does not spare it work:
+    every question is one whole pass.
+
+    Parameters
+    ----------
+    model : layer
+        The model. It is not kept alive.
+    inputs : Inputs
+        A batch to call it on.
+    training : bool
+        The mode it is called in.
+    """
+
+    batch = None
+
+    def __init__(self, model: Any, inputs: Inputs, training: bool) -> None:
+        self._model = weakref.ref(model)
+        self._training = training
+        self.graph = OperationLog()
+        recorder, given, outputs = self._call(inputs, log=self.graph)
+        self.taps = recorder.taps
+        self.calls = recorder.calls
+        self.unreachable = recorder.unreachable
+        self.tensors = {address: self.graph[tensor] for address, tensor in recorder.tensors.items()}
+        self.inputs = [self.graph[tensor] for tensor in given]
+        scores, _ = find_logits(self.graph[_main(outputs)])
+        before = upstream(scores)
+        self.graph.let_go()
+        names = eager.input_names(model)
+        self.tensors = dict(zip(names, self.inputs, strict=False)) | self.tensors
+        self.taps = eager.input_taps(names, inputs) | self.taps
+        self.explained = frozenset(a for a, t in self.tensors.items() if t.op.name in before)
+
+    def forward(self, inputs: Inputs, wanted: Sequence[str] | None) -> Reading:
+        """Return the tensors at `wanted`, or all, and the outputs."""
+        return eager.look(self._model(), inputs, wanted, self._training)
+
+    def checked_activation(self, inputs: Inputs, _known: Mapping[str, np.ndarray]) -> str | None:
+        """Return the activation between scores and output, if numbers confirm it."""
+        log = OperationLog()
+        *_, outputs = self._call(inputs, log)
+        return _scores(log, outputs)[1]
+
+    def gradients(
+        self, inputs: Inputs, wanted: Sequence[str], mask: np.ndarray, _known: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Return the gradients of the masked scores with respect to `wanted`."""
+        log = OperationLog()
+        watched: dict[str, Any] = {}
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+
+            def watch(address: str, tensor: Any) -> Any:
+                own = own_identity(tensor)
+                if address in wanted:
+                    tape.watch(own)
+                    watched[address] = own
+                return own
+
+            *_, outputs = self._call(inputs, log, watch)
+            score = masked_score(_scores(log, outputs)[0], mask)
+        made = tape.gradient(score, watched)
+        return {a: eager.as_array(tf.convert_to_tensor(g)) for a, g in made.items() if g is not None}
+
+    def resume(
+        self, inputs: Inputs, address: str, value: np.ndarray, _known: Mapping[str, np.ndarray]
+    ) -> Reading:
+        """Return the outputs with another value in place of one activation."""
+
+        def put(at: str, tensor: Any) -> Any:
+            return tf.constant(value, tensor.dtype) if at == address else tensor
+
+        recorder, _, outputs = self._call(inputs, None, put)
+        return eager.eager_reading(self._model(), inputs, recorder, outputs, [])
+
+    def _call(
+        self, inputs: Inputs, log: OperationLog | None = None, replace: Any = None
+    ) -> tuple[Recorder, list[Any], Any]:
+        model = self._model()
+        recorder = Recorder(model, replace=replace or (lambda _, tensor: own_identity(tensor)))
+        with nullcontext() if log is None else log.listening():
+            given, outputs = eager.call(model, inputs, recorder, self._training)
+        return recorder, given, outputs
+
+
+def _main(outputs: Any) -> Any:
+    flat = [leaf for leaf in keras.tree.flatten(outputs) if leaf is not None]
+    return flat[main_output([leaf.shape.rank for leaf in flat])]
+
+
+def _scores(log: OperationLog, outputs: Any) -> tuple[Any, str | None]:
+    """Return the tensor that is explained, and the activation that follows it."""
+    main = _main(outputs)
+    scores, activation = find_logits(log[main])
+    if activation and confirmed(activation, eager.as_array(scores.value), eager.as_array(main)) is not False:
+        return scores.value, activation
+    return main, None

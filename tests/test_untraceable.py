@@ -1,0 +1,116 @@
+"""Models whose call decides by values, which no graph can hold: every question is answered all the same."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import act_widgets as aw
+from act_widgets.sources import open_source
+from act_widgets.sources.replay import Replay
+from tests.zoo import batch, shaken
+
+layers = keras.layers
+CLOSE = {"rtol": 1e-4, "atol": 1e-6}
+
+
+class Decides(keras.Model):
+    """Takes one of two branches by the sum of an activation; ends in a softmax of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(name="decides")
+        self.conv = layers.Conv2D(2, 3, name="conv")
+        self.drop = layers.Dropout(0.5, name="drop")
+        self.head = layers.Dense(3, name="head")
+        self.never = layers.Dense(2, name="never")
+
+    def call(self, x):
+        y = self.drop(tf.nn.relu(self.conv(x)))
+        y = y * 2 if float(tf.reduce_sum(y)) > 0 else self.never(y)
+        return tf.nn.softmax(self.head(tf.reduce_mean(y, [1, 2])))
+
+
+@pytest.fixture
+def decides():
+    model, x = Decides(), batch(3, 6, 6, 1)
+    model(x)
+    return shaken(model), x
+
+
+def scores_of(model, conv):
+    return model.head(tf.reduce_mean(2 * tf.nn.relu(conv), [1, 2]))
+
+
+def test_activations_and_what_was_not_called(decides):
+    model, x = decides
+    session = aw.Session(model, x)
+    np.testing.assert_allclose(session.activation("conv"), model.conv(x), **CLOSE)
+    np.testing.assert_allclose(session.outputs(), model(x), **CLOSE)
+    assert session.layers == ("conv", "drop", "head")
+    assert session.unreachable == {"never": "the model does not call it for these inputs"}
+
+
+def test_gradients_of_the_logits(decides):
+    model, x = decides
+    conv = tf.constant(model.conv(x))
+    with tf.GradientTape() as tape:
+        tape.watch(conv)
+        score = scores_of(model, conv)[1, 2]
+    expected = tape.gradient(score, conv)[1]
+    session = aw.Session(model, x)
+    np.testing.assert_allclose(session.reader.sample_gradient("conv", 1, 2), expected, **CLOSE)
+    attribution = session.attribution(layer="conv", target=2)
+    assert attribution.scores == "logits"
+    alpha = expected.numpy().mean((0, 1))
+    by_hand = np.maximum((alpha * session.activation("conv")[1]).sum(-1), 0)
+    np.testing.assert_allclose(attribution.maps[1], by_hand, **CLOSE)
+    assert session.selection.layer == "drop", "the last layer with positions"
+
+
+def test_edits(decides):
+    model, x = decides
+    mask = np.array([0, 1], np.float32)
+    expected = tf.nn.softmax(scores_of(model, model.conv(x) * mask))
+    session = aw.Session(model, x)
+    np.testing.assert_allclose(session.edit("conv", 0), expected, **CLOSE)
+    np.testing.assert_allclose(session.edit("head", 0, replace=[[7.0]])[:, 0] > 0.9, True)
+    np.testing.assert_allclose(session.edit("conv", scale=1), session.outputs(), **CLOSE)
+
+
+def test_edges(decides):
+    graph = aw.graph(*decides)
+    assert [node.address for node in graph.nodes] == ["input", "conv", "drop", "head"]
+    assert {(e.source, e.target) for e in graph.edges} == {
+        ("input", "conv"),
+        ("conv", "drop"),
+        ("drop", "head"),
+    }
+    assert [node.parameters for node in graph.nodes] == [0, 20, 0, 9]
+
+
+def test_it_is_called_and_nothing_stays(decides):
+    model, x = decides
+    source = open_source(model)
+    inputs = source.read_inputs(x)
+    assert isinstance(source.trace(inputs), Replay)
+    assert source.trace(inputs) is source.trace(inputs), "tracing is tried once"
+    assert source.explained(inputs) == {"conv", "drop", "head"}
+    before = [w.numpy().copy() for w in model.weights]
+    output = model(x).numpy()
+    session = aw.Session(model, x)
+    session.attribution(target=0)
+    session.edit("conv", scale=2)
+    with pytest.raises(aw.ModelError, match="'never', which has no weights yet"):
+        session.edit("conv")
+    for weight, old in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), old)
+    np.testing.assert_array_equal(model(x), output)
+
+
+def test_its_branch_is_that_of_the_inputs_given(decides):
+    model, x = decides
+    model.conv.bias.assign([-99.0, -99.0])
+    session = aw.Session(model, x)
+    assert session.layers == ("conv", "drop", "never", "head")
