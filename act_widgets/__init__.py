@@ -36,7 +36,7 @@ _HOMES = {
     "widgets.predictions": ("Predictions",),
     "widgets.graph_view": ("GraphView",),
 }
-_MODULES = ("samples",)
+_MODULES = ("samples", "testing")
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 

@@ -1,4 +1,5 @@
 from . import samples as samples
+from . import testing as testing
 from .attribution.result import Attribution as Attribution
 from .errors import ActWidgetsError as ActWidgetsError
 from .errors import InputError as InputError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -124,7 +124,7 @@ class Recorder:
                 f"The model '{self._model.name}' decides by values, and the edited ones lead it to the layer "
                 f"'{address}', which has no weights yet. Call the model once on inputs that lead there."
             )
-        self._stack.append(_Frame(address, operation, is_a(operation, "RNN")))
+        self._stack.append(_Frame(address, operation, _is_loop(operation)))
         try:
             outputs = original(operation, *args, **kwargs)
         finally:
@@ -175,11 +175,9 @@ class Recorder:
         kind = type(operation).__name__
         if isinstance(outputs, tf.Tensor):
             return self._keep_one(address, "", kind, outputs, axis)
-        leaves = keras.tree.flatten(outputs)
-        numbered = keras.tree.pack_sequence_as(outputs, list(range(len(leaves))))
-        names = [name for _, name in sorted(_output_names(numbered))]
         kept = [
-            self._keep_one(address, name, kind, leaf, axis) for name, leaf in zip(names, leaves, strict=True)
+            self._keep_one(address, _output_name(path), kind, leaf, axis)
+            for path, leaf in keras.tree.flatten_with_path(outputs)
         ]
         return outputs if self._replace is None else keras.tree.pack_sequence_as(outputs, kept)
 
@@ -210,6 +208,11 @@ class Recorder:
         return operation.count_params() if counted else 0
 
 
+def _is_loop(operation: Any) -> bool:
+    """Whether a layer calls its cell in a loop; one that is unrolled calls it step by step."""
+    return is_a(operation, "RNN", "ConvRNN") and not getattr(operation, "unroll", False)
+
+
 # Their outputs have an order of axes of their own.
 _REORDERING = ("Permute", "Reshape", "RNN", "Dense", "EinsumDense", "MultiHeadAttention", "Embedding")
 
@@ -238,12 +241,8 @@ def own_identity(tensor: Any) -> Any:
     return copy
 
 
-def _output_names(numbered: Any) -> Iterator[tuple[int, str]]:
-    """Yield each output leaf's number and name: the first of a list is the layer's own address."""
-    if isinstance(numbered, int):
-        yield numbered, ""
-        return
-    items = numbered.items() if isinstance(numbered, dict) else enumerate(numbered)
-    for key, item in items:
-        own = str(key) if key or isinstance(numbered, dict) else ""
-        yield from ((number, ".".join(filter(None, (own, rest)))) for number, rest in _output_names(item))
+def _output_name(path: tuple[Any, ...]) -> str:
+    """Return an output's name from the keys and indices that lead to it; the first of a list needs none."""
+    while path and path[-1] == 0:
+        path = path[:-1]
+    return ".".join(map(str, path))

@@ -35,6 +35,8 @@ class Trace:
         The traced function graph. It is read, never run.
     inputs : list of tf.Tensor
         Its placeholders, one per input array.
+    names : list of str
+        The addresses of the first of them; a model that states no inputs has none.
     tensors : dict of str to tf.Tensor
         Every reachable tensor by address, inputs included.
     taps : dict of str to Tap
@@ -51,6 +53,7 @@ class Trace:
 
     graph: Any
     inputs: list[Any]
+    names: list[str]
     tensors: dict[str, Any]
     taps: dict[str, Tap]
     calls: list[Call]
@@ -90,9 +93,11 @@ class Trace:
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None) -> Reading:
         """Return the tensors at `wanted`, or all, and the outputs, from one compiled pass."""
         addresses = list(self.taps if wanted is None else wanted)
-        fetches = [self.tensors[address] for address in addresses] + self.outputs
-        arrays = self._run(self.inputs, fetches, inputs.arrays)
-        return self._reading(dict(zip(addresses, arrays, strict=False)), arrays[len(addresses) :])
+        given = {a: inputs.arrays[self.names.index(a)] for a in addresses if a in self.names}
+        computed = [a for a in addresses if a not in given]
+        arrays = self._run(self.inputs, [self.tensors[a] for a in computed] + self.outputs, inputs.arrays)
+        values = given | dict(zip(computed, arrays, strict=False))
+        return self._reading({a: values[a] for a in addresses}, arrays[len(computed) :])
 
     def _reading(self, values: dict[str, np.ndarray], flat: Sequence[np.ndarray]) -> Reading:
         rest = iter(flat)
@@ -187,7 +192,8 @@ class Trace:
         """Run to `fetches`, starting from what is known of this batch."""
         # What is computed once for all samples, such as embedded positions, is no row of a batch.
         batch = self.inputs[0].shape[:1]
-        fed = [a for a in known if a in self.tensors and self.tensors[a].shape[:1] == batch]
+        rows = (a for a in known if a in self.tensors and self.tensors[a].shape[:1] == batch)
+        fed = list(dict.fromkeys([*rows, *([edited] if edited else [])]))
         feeds = [*self.inputs, *(self.tensors[address] for address in fed)]
         values = [*inputs.arrays, *(known[address] for address in fed)]
         if mask is not None:
@@ -254,6 +260,7 @@ def _trace(model: Any, inputs: Inputs, batch: int | None, training: bool) -> Tra
     return Trace(
         graph=function.graph,
         inputs=placeholders,
+        names=names,
         tensors=dict(zip(names, placeholders, strict=False)) | recorder.tensors,
         taps=input_taps(names, inputs) | recorder.taps,
         calls=recorder.calls,
