@@ -6,6 +6,8 @@ import gc
 import json
 import threading
 import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -326,4 +328,70 @@ def test_two_threads_look_at_two_models_at_once():
         np.testing.assert_allclose(
             found[name][f"{name}_first"], model.first(batch(2, 4, seed=3)), rtol=1e-5, atol=1e-6
         )
+    assert all(owner.__call__ is call for owner, call in CALLS.items())
+
+
+def trained_beside(
+    look: Callable[[Any], None] | None, run_eagerly: bool
+) -> tuple[list[np.ndarray], list[float]]:
+    """Train in a thread of its own; look from this one until it is done. Return weights and losses."""
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(5)
+    x = keras.Input((6,), name="x")
+    y = layers.BatchNormalization(name="norm")(layers.Dense(5, activity_regularizer="l2", name="dense")(x))
+    y = layers.Dropout(0.3, seed=4, name="drop")(y)
+    model = keras.Model(x, layers.Dense(3, activation="softmax", name="out")(y))
+    model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=run_eagerly)
+    losses: list[float] = []
+
+    def train() -> None:
+        history = model.fit(
+            batch(32, 6), np.arange(32) % 3, batch_size=4, epochs=12, verbose=0, shuffle=False
+        )
+        losses.extend(history.history["loss"])
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    while look is not None and thread.is_alive():
+        look(model)
+    thread.join()
+    return model.get_weights(), losses
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True], ids=["compiled", "eager"])
+def test_a_training_in_another_thread_goes_on_bit_for_bit(run_eagerly):
+    looks = []
+
+    def look(model: Any) -> None:
+        session = aw.Session(model, batch(3, 6))
+        session.edit("dense", 0)
+        session.reader.sample_gradient("dense", 0, 1)
+        aw.Session(model, batch(3, 6), training=True).outputs()
+        looks.append(session.stats())
+
+    beside, alone = (trained_beside(each, run_eagerly) for each in (look, None))
+    assert len(looks) > 2
+    assert beside[1] == alone[1]
+    for looked, expected in zip(beside[0], alone[0], strict=True):
+        np.testing.assert_array_equal(looked, expected)
+
+
+def test_many_threads_look_at_one_model_at_once():
+    model, x = build("nested_two_deep")
+    expected = aw.capture(model, x)
+    before = state_of(model)
+    faults: list[str] = []
+
+    def look(name: str) -> None:
+        session = aw.Session(model, x)
+        session.edit(name, 0)
+        session.reader.sample_gradient(name, 1, 2)
+        if not np.allclose(session.activation(name), expected[name], rtol=1e-4, atol=1e-6):
+            faults.append(name)
+
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(look, name) for name in [*expected] * 4]
+    assert [future.result() for future in asked] == [None] * len(asked)
+    assert not faults
+    assert state_of(model) == before
     assert all(owner.__call__ is call for owner, call in CALLS.items())

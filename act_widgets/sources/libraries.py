@@ -37,3 +37,14 @@ def sublayers(model: Any) -> list[Any]:
 def own_layers(layer: Any) -> list[Any]:
     """Return the layers that a layer holds itself."""
     return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def weights_of(model: Any) -> list[Any]:
+    """Return the model's weights; one that two layers hold may come twice."""
+    if is_legacy(model):
+        return list(model.weights)
+    weights: list[Any] = []
+    for layer in model._flatten_layers():
+        weights += layer._trainable_variables
+        weights += layer._non_trainable_variables
+    return weights
