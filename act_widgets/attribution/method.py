@@ -80,6 +80,11 @@ def _attribution(
     activation: np.ndarray,
     gradient: np.ndarray | None,
 ) -> Attribution:
+    if activation.size == 0:
+        raise LayerKindError(
+            f"'{tap.address}' holds nothing to explain. Received: shape {activation.shape}. "
+            "Expected: a layer with at least one position and channel."
+        )
     connected = gradient is not None
     gradient = np.zeros_like(activation) if gradient is None else gradient
     values = method.shares(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, LayerKindError
 from ..keys import Tap
 from .reader import Change, Reader
 
@@ -21,7 +21,13 @@ def channel_change(
 ) -> Change:
     """Return how some channels of a layer are changed; see `Session.edit` for the parameters."""
     tap = reader.tap(layer)
-    count = reader.activation(tap.address).shape[tap.channel_axis] if tap.shape[1:] else 1
+    activation = reader.activation(tap.address)
+    if activation.dtype.kind not in "biufc":
+        raise LayerKindError(
+            f"'{tap.address}' holds {tap.dtype}, which has no channels to change. "
+            "Expected: a layer of numbers."
+        )
+    count = activation.shape[tap.channel_axis] if tap.shape[1:] else 1
     chosen = _checked_channels(channels, count, tap)
     whole = None if replace is None else np.asarray(replace)
     if not isinstance(scale, int | float | np.number):

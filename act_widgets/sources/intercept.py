@@ -33,6 +33,9 @@ class CallListener(Protocol):
     def call(self, operation: Any, original: Callable, args: tuple, kwargs: dict) -> Any:
         """Make the call, and return what the caller is to receive."""
 
+    def allow(self, layer: Any) -> None:
+        """Raise a `ModelError` if this layer must not be called: the call would build it."""
+
     def is_direct(self, layer: Any) -> bool:
         """Whether ``layer.call`` runs without its ``__call__``, on a layer of the model."""
 
@@ -49,6 +52,7 @@ def _layer_call(original: Callable) -> Callable:
         listener = _listener.get()
         if listener is None or _is_symbolic(args, kwargs):
             return original(self, *args, **kwargs)
+        listener.allow(self)
         return listener.call(self, original, args, kwargs)
 
     return __call__
@@ -82,7 +86,8 @@ def _direct_call(original: Any) -> Callable:
 def _compiled_call(original: Callable) -> Callable:
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         function = self.python_function
-        if _listener.get() is None or getattr(function, "__module__", "").startswith("keras."):
+        libraries = getattr(function, "__module__", "").startswith(("keras.", "tensorflow."))
+        if _listener.get() is None or libraries:
             return original(self, *args, **kwargs)
         # Traced inside our stateless scope, the user's compiled function would keep that trace
         # for good and never update its state again: run its Python body instead.

@@ -17,7 +17,7 @@ from .edges import read_graph
 from .inputs import Inputs, example_inputs, read_inputs
 from .libraries import is_a, is_layer, is_legacy, sublayers
 from .protocol import Reading
-from .recorder import Recorder
+from .recorder import INSIDE, UNCALLED, Recorder
 from .replay import Replay
 from .trace import Trace, trace_model
 from .weights import WeightWatch
@@ -121,13 +121,24 @@ class KerasSource:
             answers = self._known_trace(inputs)
             if answers is None:
                 self._build(inputs)
-                try:
-                    answers = trace_model(self.model, inputs, self.training)
-                except ModelError:
-                    answers = Replay(self.model, inputs, self.training)
+                answers = self._answers(inputs)
                 traces, _ = _traces[self.model] = self._known_traces(), self._parts()
                 traces[self.training, inputs.signature, answers.batch] = answers
             return answers
+
+    def _answers(self, inputs: Inputs) -> Answers:
+        """Return a trace of the model, or a replay where a trace can't hold what an eager call shows.
+
+        Branches and loops of TensorFlow run their layers one by one in an eager call.
+        """
+        try:
+            trace = trace_model(self.model, inputs, self.training)
+        except ModelError:
+            return Replay(self.model, inputs, self.training)
+        if not {INSIDE, UNCALLED} & set(trace.unreachable.values()):
+            return trace
+        replay = Replay(self.model, inputs, self.training)
+        return trace if replay.taps.keys() == trace.taps.keys() else replay
 
     def _known_trace(self, inputs: Inputs) -> Answers | None:
         """Return the trace for any batch size, or else the one for this size."""

@@ -11,12 +11,16 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.utils.naming import to_snake_case
 
 from ..errors import ModelError
 from ..keys import Tap
 from .libraries import is_a, is_layer, own_layers, sublayers
 
 _CHANNELS_FIRST = "channels_first"
+STEP = "it is called once per time step, inside the loop of its layer"
+INSIDE = "it is made inside a loop, a branch or a compiled function"
+UNCALLED = "the model does not call it for these inputs"
 
 
 @dataclass(frozen=True)
@@ -119,11 +123,6 @@ class Recorder:
         address = "" if outermost else self._stack[-1].inner(self._name(operation))
         parent = "" if outermost else self._stack[-1].address
         self._called.setdefault(id(operation), address)
-        if self._forbids(operation):
-            raise ModelError(
-                f"The model '{self._model.name}' decides by values, and the edited ones lead it to the layer "
-                f"'{address}', which has no weights yet. Call the model once on inputs that lead there."
-            )
         self._stack.append(_Frame(address, operation, _is_loop(operation)))
         try:
             outputs = original(operation, *args, **kwargs)
@@ -133,17 +132,18 @@ class Recorder:
             self._list_uncalled()
             return outputs
         if any(frame.is_loop for frame in self._stack):
-            self.unreachable[self._once(address)] = (
-                "it is called once per time step, inside the loop of its layer"
-            )
+            self.unreachable[self._once(address)] = STEP
             return outputs
         self.calls.append(Call(address, type(operation).__name__, parent, self._parameters(operation)))
         return self._keep(address, operation, outputs, _channel_axis(operation, args, self._axes))
 
-    def _forbids(self, operation: Any) -> bool:
-        """Whether a call would build a layer of the model where only what it computes is replaced."""
-        replayed = self._replace is not None and self.graph is None
-        return replayed and id(operation) in self._members and not operation.built
+    def allow(self, layer: Any) -> None:
+        """Raise a `ModelError` rather than let a trace or an edit build a layer that was never called."""
+        if self._replace is not None and id(layer) in self._members and not layer.built:
+            raise ModelError(
+                f"The model '{self._model.name}' decides by values, and is led to the layer '{layer.name}', "
+                "which has no weights yet. Call the model once on inputs that lead there."
+            )
 
     def _list_uncalled(self) -> None:
         """List the outermost of the layers that the model holds and does not call."""
@@ -157,7 +157,7 @@ class Recorder:
                     waiting.append(inner)
                 elif id(inner) not in self._called and not is_a(inner, "InputLayer"):
                     address = f"{above}/{inner.name}" if above else inner.name
-                    self.unreachable.setdefault(address, "the model does not call it for these inputs")
+                    self.unreachable.setdefault(address, UNCALLED)
                 seen.add(id(inner))
 
     def _once(self, address: str) -> str:
@@ -166,10 +166,11 @@ class Recorder:
         return loop + re.sub(r"#\d+", "", address[len(loop) :])
 
     def _name(self, operation: Any) -> str:
-        if is_layer(operation) or id(operation) in self._stack[-1].operations:
+        made_before = id(operation) in self._members or id(operation) in self._stack[-1].operations
+        kind = to_snake_case(type(operation).__name__)
+        if made_before or (is_layer(operation) and not re.fullmatch(rf"{kind}(_\d+)?", operation.name)):
             return operation.name
-        # Made during the call: its own name comes from a process-wide counter.
-        return "~" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(operation).__name__).lower()
+        return f"~{kind}"  # made during the call: its own name comes from a process-wide counter
 
     def _keep(self, address: str, operation: Any, outputs: Any, axis: int) -> Any:
         kind = type(operation).__name__
@@ -190,7 +191,7 @@ class Recorder:
                 self.unreachable[address] = f"it is a {type(tensor).__name__}, not a dense tensor"
             return tensor
         if getattr(tensor, "graph", None) is not self.graph and not _is_value(tensor):
-            self.unreachable[address] = "it is made inside a loop, a branch or a compiled function"
+            self.unreachable[address] = INSIDE
             return tensor
         if self._replace is not None:
             tensor = self._replace(address, tensor)

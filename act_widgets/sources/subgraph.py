@@ -136,10 +136,17 @@ def _library(graph: Any, nodes: Sequence[Any]) -> Any:
 
 def downstream(graph: Any, tensor: Any) -> set[str]:
     """Return the names of the operations whose result depends on `tensor`, its own left out."""
-    found: set[str] = set()
-    for op in graph.get_operations():
-        if any(t.name == tensor.name or t.op.name in found for t in op.inputs):
-            found.add(op.name)
+    readers = [op for op in graph.get_operations() if any(t.name == tensor.name for t in op.inputs)]
+    return reached(graph, readers)
+
+
+def reached(graph: Any, first: Sequence[Any]) -> set[str]:
+    """Return the names of `first` and of the operations whose result depends on them."""
+    found = {op.name for op in first}
+    if found:
+        for op in graph.get_operations():
+            if any(t.op.name in found for t in op.inputs):
+                found.add(op.name)
     return found
 
 

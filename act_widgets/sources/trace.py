@@ -19,10 +19,13 @@ from .inputs import Inputs
 from .intercept import intercept
 from .logits import confirmed, find_logits
 from .protocol import Reading, main_output
-from .recorder import Call, Recorder
+from .recorder import INSIDE, Call, Recorder
 from .scores import masked_score
 from .state import untouched
-from .subgraph import Cut, cut, downstream, upstream
+from .subgraph import Cut, cut, downstream, reached, upstream
+
+# What `tf.vectorized_map` feeds the body of its loop with; the body itself is never run.
+_LOOP_INDEX = "PlaceholderWithDefault"
 
 
 @dataclass
@@ -134,7 +137,7 @@ class Trace:
         with self.graph.as_default():
             score = masked_score(self.scores, self._mask)
             made = tf.gradients(score, [self.tensors[a] for a in missing])
-        dense = (tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in made)
+            dense = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in made]
         self._gradients.update(zip(missing, dense, strict=True))
 
     def checked_activation(self, inputs: Inputs, known: Mapping[str, np.ndarray]) -> str | None:
@@ -257,6 +260,10 @@ def _trace(model: Any, inputs: Inputs, batch: int | None, training: bool) -> Tra
     recorder: Recorder = found.pop("recorder")
     placeholders = list(function.graph.inputs)[: len(specs)]
     names = input_names(model)
+    inside = reached(function.graph, [op for op in function.graph.get_operations() if op.type == _LOOP_INDEX])
+    for address in [a for a, tensor in recorder.tensors.items() if tensor.op.name in inside]:
+        del recorder.tensors[address], recorder.taps[address]
+        recorder.unreachable[address] = INSIDE
     return Trace(
         graph=function.graph,
         inputs=placeholders,
