@@ -79,11 +79,22 @@ def measure(name: str) -> None:
     print(f"{name}: gradients of one class for every layer / compiled forward pass {gradients / plain:.2f}")
     print(f"{name}: the same from kept activations / compiled forward pass {known / plain:.2f}")
 
+    deep = floats[len(floats) * 3 // 4]
+    edited = everything.values[deep] * np.float32(0.5)
+    plain, resumed, asked = medians(
+        lambda: compiled(images),
+        lambda: source.resume(inputs, deep, edited, everything.values),
+        source.weights_version,
+        rounds=25,
+    )
+    print(f"{name}: an edit at three quarters of the depth / compiled forward pass {resumed / plain:.2f}")
+    print(f"{name}: asking whether weights changed / compiled forward pass {asked / plain:.3f}")
+
     session = aw.Session(model, images)
     middle = layers[len(layers) // 2]
     built = keras.Model(model.inputs, middle.output)
     look, again = medians(
-        lambda: session.activation(middle.name), lambda: built.predict(images, verbose=0), rounds=5
+        lambda: session.activation(middle.name), lambda: built.predict(images, verbose=0), rounds=25
     )
     fresh, _ = medians(
         lambda: keras.Model(model.inputs, middle.output).predict(images, verbose=0), lambda: None, rounds=2

@@ -44,6 +44,7 @@ _listener: ContextVar[CallListener | None] = ContextVar("act_widgets_listener", 
 _lock = threading.RLock()
 _exchanged: dict[tuple[type, str], tuple[Callable, int]] = {}
 _NOT_IN_A_SCOPE = r"[^A-Za-z0-9_.-]|^[^A-Za-z0-9.]"
+_PLAIN = (tf.Tensor, bool, type(None))
 _COMPILED = type(tf.function(lambda: None))
 
 
@@ -101,8 +102,8 @@ def _in_graph() -> bool:
 
 
 def _is_symbolic(args: tuple, kwargs: dict) -> bool:
-    if len(args) == 1 and isinstance(args[0], tf.Tensor) and not kwargs:
-        return False
+    if all(isinstance(given, _PLAIN) for given in (*args, *kwargs.values())):
+        return False  # most calls: no nest to look into
     leaves = keras.tree.flatten((args, kwargs))
     return any(isinstance(leaf, keras.KerasTensor) for leaf in leaves)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -26,7 +27,12 @@ def is_legacy(model: Any) -> bool:
 
 def is_a(operation: Any, *names: str) -> bool:
     """Whether an operation's class, or one that it is made from, bears one of these names."""
-    return any(kind.__name__ in names for kind in type(operation).__mro__)
+    return not _class_names(type(operation)).isdisjoint(names)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=256)
+def _class_names(kind: type) -> frozenset[str]:
+    return frozenset(base.__name__ for base in kind.__mro__)
 
 
 def sublayers(model: Any) -> list[Any]:

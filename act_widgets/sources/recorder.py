@@ -166,11 +166,12 @@ class Recorder:
         return loop + re.sub(r"#\d+", "", address[len(loop) :])
 
     def _name(self, operation: Any) -> str:
-        made_before = id(operation) in self._members or id(operation) in self._stack[-1].operations
-        kind = to_snake_case(type(operation).__name__)
-        if made_before or (is_layer(operation) and not re.fullmatch(rf"{kind}(_\d+)?", operation.name)):
+        if id(operation) in self._members or id(operation) in self._stack[-1].operations:
             return operation.name
-        return f"~{kind}"  # made during the call: its own name comes from a process-wide counter
+        # Made during the call: unless its author named it, its name comes from a process-wide counter.
+        kind = to_snake_case(type(operation).__name__)
+        is_named = is_layer(operation) and not re.fullmatch(rf"{kind}(_\d+)?", operation.name)
+        return operation.name if is_named else f"~{kind}"
 
     def _keep(self, address: str, operation: Any, outputs: Any, axis: int) -> Any:
         kind = type(operation).__name__
@@ -195,7 +196,8 @@ class Recorder:
             return tensor
         if self._replace is not None:
             tensor = self._replace(address, tensor)
-        shape = tuple(tensor.shape) if tensor.shape.rank is not None else ()
+        known = tensor.shape
+        shape = tuple(known) if known.rank is not None else ()
         axis = axis if len(shape) > 2 else -1
         batched = (None, *shape[1:])[: len(shape)]
         self.taps[address] = Tap(address, kind, batched, tensor.dtype.name, axis, call)

@@ -55,7 +55,7 @@ class WeightWatch:
 
         function = tf.function(read, autograph=False).get_concrete_function()
         captured = function.captured_inputs
-        attributes = ("executor_type", "", "config_proto", b"")
+        attributes = ("executor_type", "SINGLE_THREADED_EXECUTOR", "config_proto", b"")
 
         def run() -> list[np.ndarray]:
             # What calling `function` comes down to: its bookkeeping takes as long as the reading.
