@@ -80,6 +80,17 @@ def test_one_dropout_mask_holds_for_every_question(dropping):
     np.testing.assert_allclose(session.edit("dense", scale=1.0), session.outputs(), **CLOSE)
 
 
+def test_other_random_numbers_are_noticed(dropping):
+    model, x = dropping
+    session = aw.Session(model, x, training=True)
+    before = session.activation("drop")
+    assert not session.stale
+    model(x, training=True)  # draws, and moves the seed on
+    assert session.stale
+    assert (session.activation("drop") != before).mean() > 0.3
+    assert not aw.Session(model, x).stale
+
+
 def test_statistics_and_seeds_stay(normalised, dropping):
     for model, x in (normalised, dropping):
         before = [np.asarray(v.value).copy() for v in model.variables]

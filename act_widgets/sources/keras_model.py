@@ -15,7 +15,7 @@ from ..model_graph import Graph
 from . import eager
 from .edges import read_graph
 from .inputs import Inputs, example_inputs, read_inputs
-from .libraries import is_a, is_layer, is_legacy, sublayers
+from .libraries import is_a, is_layer, is_legacy, sublayers, weights_of
 from .protocol import Reading
 from .recorder import INSIDE, UNCALLED, Recorder
 from .replay import Replay
@@ -28,7 +28,7 @@ _traces: weakref.WeakKeyDictionary[Any, tuple[dict[tuple, Answers], list[weakref
     weakref.WeakKeyDictionary()
 )
 _called: weakref.WeakSet[Any] = weakref.WeakSet()
-_watches: weakref.WeakKeyDictionary[Any, WeightWatch] = weakref.WeakKeyDictionary()
+_watches: weakref.WeakKeyDictionary[Any, dict[bool, WeightWatch]] = weakref.WeakKeyDictionary()
 _tracing = threading.RLock()
 
 
@@ -107,9 +107,11 @@ class KerasSource:
             _traces.pop(self.model, None)
 
     def weights_version(self) -> int:
-        """Return a number that goes up when the model's weights changed."""
+        """Return a number that goes up when the model's weights changed; in training mode, its seeds too."""
         with _tracing:
-            return _watches.setdefault(self.model, WeightWatch()).version(self.model)
+            watches = _watches.setdefault(self.model, {})
+            watch = watches.setdefault(self.training, WeightWatch())
+            return watch.version(weights_of(self.model, seeds=self.training))
 
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges."""

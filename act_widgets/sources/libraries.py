@@ -45,12 +45,14 @@ def own_layers(layer: Any) -> list[Any]:
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
-def weights_of(model: Any) -> list[Any]:
-    """Return the model's weights; one that two layers hold may come twice."""
+def weights_of(model: Any, seeds: bool = False) -> list[Any]:
+    """Return the model's weights, and what its random numbers depend on; some may come twice."""
     if is_legacy(model):
         return list(model.weights)
     weights: list[Any] = []
     for layer in model._flatten_layers():
         weights += layer._trainable_variables
         weights += layer._non_trainable_variables
+        if seeds:
+            weights += [generator.state for generator in layer._seed_generators]
     return weights

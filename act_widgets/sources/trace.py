@@ -26,6 +26,8 @@ from .subgraph import Cut, cut, downstream, reached, upstream
 
 # What `tf.vectorized_map` feeds the body of its loop with; the body itself is never run.
 _LOOP_INDEX = "PlaceholderWithDefault"
+# Each question from other known activations is a function of its own.
+_MOST_CUTS = 64
 
 
 @dataclass
@@ -219,6 +221,8 @@ class Trace:
                 fed = {f.name for f in feeds} - {self.tensors[edited].name if edited else ""}
                 aliases = {name: tap for name, tap in self._aliases.items() if tap.name in fed}
                 self._cuts[key] = cut(self.graph, feeds, fetches, aliases)
+                if len(self._cuts) > _MOST_CUTS:
+                    del self._cuts[next(iter(self._cuts))]
             run = self._cuts[key]
         made = run([partial(_as_tensor, v, f.dtype) for v, f in zip(values, feeds, strict=True)])
         return [as_array(tensor) for tensor in made]

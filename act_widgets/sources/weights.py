@@ -10,8 +10,6 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context, execute
 
-from .libraries import weights_of
-
 
 class WeightWatch:
     """Tells versions of a model's weights apart.
@@ -32,9 +30,9 @@ class WeightWatch:
         self._read: Callable[[], Sequence[np.ndarray]] = list
         self._held: Sequence[np.ndarray] | None = None
 
-    def version(self, model: Any) -> int:
-        """Return a number that goes up when the weights of `model` are not those of the last question."""
-        variables = [getattr(weight, "_value", weight) for weight in weights_of(model)]
+    def version(self, weights: Sequence[Any]) -> int:
+        """Return a number that goes up when `weights` are not those of the last question."""
+        variables = [getattr(weight, "_value", weight) for weight in weights]
         if list(map(id, variables)) != self._ids or any(ref() is None for ref in self._variables):
             self._watch(variables)
         held = self._read()
