@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import layers
 
 import act_widgets as aw
+from act_widgets.widgets.histogram import binned
 from act_widgets.widgets.worker import worker_of
 
 from .screen import alert_of, text_of
@@ -323,6 +324,12 @@ def test_values_close_together_fall_in_several_bins():
     chart = aw.Histogram(session)
     assert np.count_nonzero(chart.array) > 3
     chart.close()
+
+
+def test_a_dead_channel_has_a_readable_axis():
+    counts, edges = binned(np.zeros((4, 4)))
+    assert (edges[0], edges[-1]) == (-0.5, 0.5)
+    assert counts.sum() == counts.max() == 16
 
 
 def test_booleans_are_counted_and_drawn():

@@ -157,7 +157,7 @@ def binned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if finite.size == 0:
         return np.zeros(BINS, int), np.arange(BINS + 1.0)
     low, high = finite.min(), finite.max()
-    least = max(abs(low), abs(high), 1e-300) * 1e-9
+    least = max(abs(low), abs(high), 1e-300) * 1e-9 if high > low else (abs(low) or 1) / 2
     if high - low < least:
         low, high = low - least, high + least
     return np.histogram(finite, bins=BINS, range=(low, high))
