@@ -279,11 +279,11 @@ def the_model_stays_as_it_was(source: Source, inputs: Inputs) -> float:
     before = source.forward(inputs).outputs
     version = source.weights_version()
     variables = getattr(getattr(source, "model", None), "variables", [])
-    weights = [np.array(v) for v in variables]
+    weights = [v.numpy() for v in variables]
     for ask in (an_edit_that_changes_nothing_changes_nothing, gradients_are_the_same_from_kept_activations):
         ask(source, inputs)
     _true(source.weights_version() == version, "the weights' version went up")
-    pairs = zip(weights, map(np.array, variables), strict=True)
+    pairs = zip(weights, [v.numpy() for v in variables], strict=True)
     changed = [index for index, (a, b) in enumerate(pairs) if a.tobytes() != b.tobytes()]
     _true(not changed, f"variables changed: {changed}")
     after = source.forward(inputs).outputs
