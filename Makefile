@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: help lab test test-oldest lint format screenshots samples bench clean
+.PHONY: help lab test test-oldest lint format screenshots samples bench test-models clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,7 +28,7 @@ OLDEST := tensorflow==2.20.0 keras==3.12.0 Pillow==10.1.0 ipywidgets==8.1.0 bqpl
 OLDEST_TESTS := $(filter-out tests/test_imports.py tests/test_notebooks.py tests/test_trained_elsewhere.py,$(wildcard tests/test_*.py))
 
 help:
-	@sed -n '/^[a-z]*:.*##/s/:.*##/	/p' $(MAKEFILE_LIST)
+	@sed -n '/^[a-z-]*:.*##/s/:.*##/	/p' $(MAKEFILE_LIST)
 
 lab: $(BIN)/.lab ## open JupyterLab on the quickstart notebook
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(LAB_FLAGS)
@@ -51,6 +51,9 @@ test-oldest: ## the tests without a browser, on the oldest versions that pyproje
 	$(OLDEST_PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --editable '.[samples]' $(OLDEST)
 	.venv-oldest/bin/python -m pytest -W default $(OLDEST_TESTS)
+
+test-models: $(BIN)/.test ## read models of every kind, and write docs/models.md
+	$(BIN)/python scripts/model_table.py
 
 screenshots: $(BIN)/.chromium ## draw the pictures of the README anew
 	$(BIN)/python scripts/screenshots.py

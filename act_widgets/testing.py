@@ -121,6 +121,13 @@ def reading_again_gives_the_same(source: Source, inputs: Inputs) -> float:
     second = source.forward(inputs)
     lists = [sorted(first.taps), sorted(second.taps)]
     _true(lists[0] == lists[1], f"the first look finds {lists[0]}, the traced model {lists[1]}")
+    for address, tap in first.taps.items():
+        other = second.taps[address]
+        _true(
+            (tap.kind, tap.dtype, tap.channel_axis, tap.call)
+            == (other.kind, other.dtype, other.channel_axis, other.call),
+            f"the first look finds {tap}, the traced model {other}",
+        )
     differences = [_agree(second.values[a], v, a, _half(first)) for a, v in first.values.items()]
     return max([*differences, _same_outputs(second.outputs, first.outputs, _half(first))])
 

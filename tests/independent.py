@@ -180,8 +180,6 @@ def listening(model: Any, inputs: Any, listener: _Listener) -> Iterator[None]:
     if not all(layer.built for layer in model._flatten_layers()):
         with keras.StatelessScope():
             model(_tensors(inputs), training=False)
-    states = [getattr(layer, "states", None) or [] for layer in model._flatten_layers()]
-    kept = [(variable, variable.numpy()) for variable in [*model.variables, *keras.tree.flatten(states)]]
     heard = [
         (layer, name, layer.__dict__.get(name))
         for layer in model._flatten_layers(include_self=False)
@@ -193,11 +191,23 @@ def listening(model: Any, inputs: Any, listener: _Listener) -> Iterator[None]:
     for layer, name, _ in heard:
         layer.__dict__[name] = listener.listen(layer, getattr(layer, name))
     try:
-        yield
+        with put_back(model):
+            yield
     finally:
         tf.config.run_functions_eagerly(not compiled)
         for layer, name, before in heard:
             layer.__dict__.pop(name) if before is None else layer.__dict__.update({name: before})
+
+
+@contextlib.contextmanager
+def put_back(model: Any) -> Iterator[None]:
+    """Restore everything in variables; Keras does not list recurrent states among a model's."""
+    states = [getattr(layer, "states", None) or [] for layer in model._flatten_layers()]
+    states = [state for state in keras.tree.flatten(states) if state is not None]
+    kept = [(variable, variable.numpy()) for variable in [*model.variables, *states]]
+    try:
+        yield
+    finally:
         for variable, value in kept:
             variable.assign(value)
 

@@ -15,9 +15,25 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
+from act_widgets import testing
+
 from .zoo import Pair, batch, shaken, tokens
 
 KINDS: dict[str, Callable[[], Pair]] = {}
+
+# What a model does on purpose against the contract.
+_ROUNDS = "it rounds, and its gradient is that of the numbers before"
+_OWN = "its author wrote another gradient"
+_MIXES = "it mixes the samples of a batch in inference mode too"
+EXEMPT = {
+    "quantised_int8": (testing.gradients_are_slopes, _ROUNDS),
+    "quantised_float8": (testing.gradients_are_slopes, _ROUNDS),
+    "custom_gradient": (testing.gradients_are_slopes, _OWN),
+    "ops_custom_gradient": (testing.gradients_are_slopes, _OWN),
+    "ops_operations_of_all_sorts": (testing.gradients_are_slopes, "its author stops a gradient"),
+    "layers_of_no_batch": (testing.a_sample_looks_the_same_alone, _MIXES),
+    "training_forced_inside": (testing.a_sample_looks_the_same_alone, _MIXES),
+}
 
 
 def kind(make: Callable[[], Pair]) -> Callable[[], Pair]:
@@ -868,6 +884,15 @@ def input_given_on() -> Pair:
     x = keras.Input((4,), name="features")
     y = layers.Dense(3, activation="softmax", name="out")(x)
     return shaken(keras.Model(x, [y, x, layers.Identity(name="same")(x)])), batch(3, 4)
+
+
+@kind
+def integer_pictures_resized() -> Pair:
+    x = keras.Input((6, 8, 3), dtype="uint8", name="picture")
+    y = layers.Rescaling(1 / 255, name="scale")(layers.Resizing(4, 5, name="resize")(x))
+    y = layers.Dense(3, activation="softmax", name="out")(layers.Flatten(name="flat")(y))
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 6, 8, 3)).astype("uint8")
+    return shaken(keras.Model(x, y)), pictures
 
 
 def takes_unused_inputs() -> bool:

@@ -20,6 +20,7 @@ import keras
 import tensorflow as tf
 from keras.src.backend.common.name_scope import name_scope
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
+from keras.src.utils import backend_utils
 
 from .libraries import is_layer, is_legacy, layer_classes, sublayers
 
@@ -42,8 +43,7 @@ class CallListener(Protocol):
 
 _listener: ContextVar[CallListener | None] = ContextVar("act_widgets_listener", default=None)
 _lock = threading.RLock()
-_exchanged: dict[tuple[type, str], tuple[Callable, int]] = {}
-_NOT_IN_A_SCOPE = r"[^A-Za-z0-9_.-]|^[^A-Za-z0-9.]"
+_exchanged: dict[tuple[Any, str], tuple[Callable, int]] = {}
 _PLAIN = (tf.Tensor, bool, type(None))
 _COMPILED = type(tf.function(lambda: None))
 
@@ -116,10 +116,25 @@ def _opened_scope(original: Callable) -> Callable:
         scope = original(self)
         if listener is not None and _in_graph():
             # Keras allows any text as a layer's name; a graph's scopes allow few characters.
-            scope._tf_name_scope = tf.name_scope(re.sub(_NOT_IN_A_SCOPE, "_", scope.name))
+            scope._tf_name_scope = tf.name_scope(_allowed(scope.name))
         return scope
 
     return _open_name_scope
+
+
+def _allowed(name: str) -> str:
+    """Return a layer's name with the characters that TensorFlow takes in a scope."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+    return name if name[:1].isalnum() else f"layer{name}"
+
+
+def _eager_as_ever(original: Callable) -> Callable:
+    """Keep preprocessing layers from casting their inputs in a graph, which they do not in an eager call."""
+
+    def in_tf_graph() -> bool:
+        return _listener.get() is None and original()
+
+    return in_tf_graph
 
 
 def _silent(original: Callable) -> Callable:
@@ -131,11 +146,12 @@ def _silent(original: Callable) -> Callable:
     return method
 
 
-def _exchanges(model: Any) -> Iterator[tuple[type, str, Callable]]:
-    """Yield each method to exchange, and what wraps it."""
+def _exchanges(model: Any) -> Iterator[tuple[Any, str, Callable]]:
+    """Yield each method or function to exchange, and what wraps it."""
     yield keras.Operation, "__call__", _operation_call
     yield _COMPILED, "__call__", _compiled_call
     yield keras.Layer, "_open_name_scope", _opened_scope
+    yield backend_utils, "in_tf_graph", _eager_as_ever
     for base in layer_classes():
         yield base, "__call__", _layer_call
         yield base, "_clear_losses", _silent
@@ -149,7 +165,7 @@ def _owner_of_call(kind: type) -> type:
     return next(base for base in kind.__mro__ if "call" in vars(base))
 
 
-def _exchange(exchanges: Iterable[tuple[type, str, Callable]]) -> None:
+def _exchange(exchanges: Iterable[tuple[Any, str, Callable]]) -> None:
     for owner, name, wrap in exchanges:
         original, count = _exchanged.get((owner, name), (vars(owner)[name], 0))
         if count == 0:
@@ -157,7 +173,7 @@ def _exchange(exchanges: Iterable[tuple[type, str, Callable]]) -> None:
         _exchanged[owner, name] = original, count + 1
 
 
-def _restore(exchanges: Iterable[tuple[type, str, Callable]]) -> None:
+def _restore(exchanges: Iterable[tuple[Any, str, Callable]]) -> None:
     for owner, name, _ in exchanges:
         original, count = _exchanged.pop((owner, name))
         if count == 1:

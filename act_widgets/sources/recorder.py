@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,8 +39,7 @@ class _Frame:
     address: str
     operation: Any = None
     is_loop: bool = False
-    counts: Counter = field(default_factory=Counter)
-    taken: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def operations(self) -> frozenset[int]:
@@ -50,12 +48,12 @@ class _Frame:
 
     def inner(self, name: str) -> str:
         """Return the address of the next inner call of this name."""
-        self.counts[name] += 1
-        nth = self.counts[name]
+        nth = self.counts[name] = self.counts.get(name, 0) + 1
         last = name if nth == 1 else f"{name}#{nth}"
-        if last in self.taken:  # a layer may itself be called "conv#2"
-            return self.inner(name)
-        self.taken.add(last)
+        if nth > 1:
+            if last in self.counts:  # a layer may itself be called "conv#2"
+                return self.inner(name)
+            self.counts[last] = 1
         return f"{self.address}/{last}" if self.address else last
 
 
