@@ -11,7 +11,6 @@ from traitlets import HasTraits, Int, Tuple
 from .arguments import checked_budget, checked_labels, checked_method
 from .attribution import METHODS, Attribution, attribute_batch, attribute_sample, default_layer
 from .attribution.method import top_classes
-from .errors import ModelError
 from .keys import Head, Tap
 from .model_graph import Graph
 from .reading.edit import channel_change
@@ -82,11 +81,6 @@ class Session(HasTraits):
         self._display = display
         self.photos = self._photos()
         layers = self.reader.layers
-        if not layers:
-            raise ModelError(
-                f"There is nothing inside '{self.model_name}' to look at. Received: a model that calls no "
-                "layer or operation of Keras. Expected: a model of at least one layer."
-            )
         first = default_layer(self.reader.taps) or layers[-1]
         self.selection = Selection(_Legal(self), layer=first)
         # Before any view's own observer: a choice made after the weights changed shows new numbers.
@@ -210,12 +204,14 @@ class Session(HasTraits):
 
     def predictions(self, sample: int) -> np.ndarray:
         """Return the main output for one sample, positions averaged, ``(units,)``."""
-        return self.reader.unit_scores()[self.reader.check_sample(sample)]
+        self.follow_weights()
+        return self.reader.unit_scores[self.reader.check_sample(sample)]
 
     def silenced_predictions(self, sample: int) -> np.ndarray | None:
         """Return the same with the channels in `silenced` set to 0; None if there are none."""
         if not self.silenced:
             return None
+        self.follow_weights()
         layer, channels = self.silenced
         return self.reader.resume_sample(layer, channel_change(self.reader, layer, channels), sample)
 
@@ -298,8 +294,10 @@ class Session(HasTraits):
     def _read(self, given: Any) -> Reader:
         """Return a reader that has run its first pass, so that bad inputs show here."""
         reader = Reader(self.source, self.source.read_inputs(given), self._budget)
-        reader.output()
+        # Before the pass: what changes while it runs is noticed by the next question.
+        self.source.build(reader.inputs)
         self._weights = self.source.weights_version()
+        reader.output()
         return reader
 
     def _photos(self) -> Photos:

@@ -96,7 +96,7 @@ def _attribution(
         method=method.name,
         layer=tap.address,
         target=target,
-        scores=reader.scores(),
+        scores=reader.scores,
         connected=connected,
         moved=np.abs(gradient).max(axis=tuple(range(1, gradient.ndim)), initial=0),
     )
@@ -104,7 +104,7 @@ def _attribution(
 
 def top_classes(reader: Reader) -> np.ndarray:
     """Return the class that the model gives each sample first, ``(batch,) int``."""
-    scores = reader.unit_scores()
+    scores = reader.unit_scores
     if scores.shape[1] > 1:
         return scores.argmax(1)
     threshold = 0.5 if reader.head.probabilities else 0.0

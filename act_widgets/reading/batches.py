@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import LayerKindError
+from ..errors import LayerKindError, ModelError
 from ..keys import Tap
 
 
@@ -35,10 +35,10 @@ def by_channel(activation: np.ndarray, axis: int) -> np.ndarray:
 def leaves(nest: Any) -> Iterator[np.ndarray]:
     """Yield every array in whatever structure the model returns."""
     if isinstance(nest, dict):
-        nest = nest.values()
+        nest = list(nest.values())
     if isinstance(nest, np.ndarray):
         yield nest
-    elif nest is not None:
+    elif isinstance(nest, list | tuple):
         for part in nest:
             yield from leaves(part)
 
@@ -62,8 +62,13 @@ def joined(parts: list[Any]) -> Any:
     if isinstance(first, list | tuple):
         make = getattr(first, "_make", type(first))
         return make(joined([part[i] for part in parts]) for i in range(len(first)))
-    if first is None:
-        return None
+    if not isinstance(first, np.ndarray):
+        return first
+    if first.ndim == 0:
+        raise ModelError(
+            "An output without a batch axis can't be joined from parts of a batch. Received: one number for "
+            f"each of {len(parts)} parts. Expected: a larger cache_bytes, so that the batch is read at once."
+        )
     whole = np.concatenate(parts)
     whole.flags.writeable = False
     return whole

@@ -48,6 +48,8 @@ def _checked_channels(channels: int | Sequence[int] | None, count: int, tap: Tap
     if channels is None:
         return list(range(count))
     numbers = np.atleast_1d(np.asarray(channels))
+    if numbers.size == 0:
+        return []
     if numbers.dtype.kind not in "iu" or numbers.ndim != 1 or not ((numbers >= 0) & (numbers < count)).all():
         raise InputError(
             f"Channels are given by their numbers. Received: channels={channels!r:.80}. "

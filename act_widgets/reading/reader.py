@@ -31,10 +31,8 @@ class _Outputs(NamedTuple):
 
     @classmethod
     def of(cls, reading: Reading) -> _Outputs:
-        """Return a reading's outputs; bytes that they share with an activation are not counted."""
-        taps = list(reading.values.values())
-        own = (a for a in leaves(reading.outputs) if not any(np.may_share_memory(a, tap) for tap in taps))
-        return cls(reading.outputs, reading.main_output, sum(array.nbytes for array in own))
+        """Return a reading's outputs."""
+        return cls(reading.outputs, reading.main_output, sum(a.nbytes for a in leaves(reading.outputs)))
 
 
 # All activations of a convolutional network take roughly this many times its input. It only
@@ -77,7 +75,7 @@ class Reader:
         self._taps: dict[str, Tap] = {}
         self._fits = True
         self._indivisible = source.is_indivisible
-        likely = budget // (inputs.sample_bytes * _ACTIVATIONS_PER_INPUT)
+        likely = budget // (max(1, inputs.sample_bytes) * _ACTIVATIONS_PER_INPUT)
         self._block = inputs.size if self._indivisible else int(np.clip(likely, 1, inputs.size))
 
     @property
@@ -85,6 +83,11 @@ class Reader:
         """Every tensor that can be read, in call order. Runs the first pass if none was run."""
         if not self._taps:
             self._pass(0, None)
+        if not self._taps:
+            raise ModelError(
+                f"There is nothing inside '{self.source.name}' to look at. Received: a model that calls no "
+                "layer or operation of Keras. Expected: a model of at least one layer."
+            )
         return self._taps
 
     @property
@@ -163,8 +166,9 @@ class Reader:
             )
         return main if main.ndim > 1 else main[:, None]
 
+    @cached_property
     def unit_scores(self) -> np.ndarray:
-        """Return the main output with positions averaged, ``(batch, units)``."""
+        """The main output with positions averaged, ``(batch, units)``."""
         return by_unit(self.output())
 
     @cached_property
@@ -173,8 +177,9 @@ class Reader:
         output = self.output()
         return Head(output.shape[-1], are_probabilities(output))
 
+    @cached_property
     def scores(self) -> str:
-        """Return which scores gradients explain: ``"logits"`` or ``"probabilities"``."""
+        """Which scores gradients explain: ``"logits"`` or ``"probabilities"``."""
         batch, _, known = self._alone(0)
         activation = self.source.activation(batch, known)
         return "probabilities" if activation is None and self.head.probabilities else "logits"
@@ -348,16 +353,24 @@ class Reader:
             made = self.source.gradients(batch, wanted, mask, known)
             self.backward_passes += 1
             if batch.size > 1:
-                made = {a: g[row : row + 1] if len(g) == batch.size else g for a, g in made.items()}
+                # Copies: a part of an array holds the whole of it in memory.
+                made = {a: g[row : row + 1].copy() if len(g) == batch.size else g for a, g in made.items()}
             for address in wanted:
                 # An empty array stands for "the score does not depend on it": that is kept too.
                 self.cache.put(("gradient", address, sample, target), made.get(address, np.empty(0)))
             return dict(made)
 
+    @cached_property
+    def _together(self) -> bool:
+        """Whether the gradient of one sample takes the whole batch."""
+        if self._indivisible or self.inputs.size == 1:
+            return self._indivisible
+        return self.source.mixes(self.inputs.rows(0, 1), self._block_outputs(0).main[:1])
+
     def _alone(self, sample: int) -> tuple[Inputs, int, dict[str, np.ndarray]]:
         """Return the smallest batch that holds a sample, its row there, and what is known of it."""
-        if self._indivisible:
-            return self.inputs, sample, self._kept(0)
+        if self._together:
+            return self.inputs, sample, self._kept(0) if self._blocks == 1 else {}
         return self.inputs.rows(sample, sample + 1), 0, self._known(sample)
 
     def _known(self, sample: int) -> dict[str, np.ndarray]:

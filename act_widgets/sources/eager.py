@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..errors import InputError, ModelError
+from ..errors import InputError, ModelError, UnknownLayerError, listed
 from ..keys import Tap
 from .inputs import Inputs, expected_inputs
 from .intercept import intercept
@@ -31,7 +31,9 @@ def call(model: Any, inputs: Inputs, recorder: Recorder, training: bool) -> tupl
     try:
         with untouched(model), intercept(recorder, model):
             given = recorder.given(input_names(model), tensors)
-            return given, model(inputs.pack(given), training=training)
+            outputs = model(inputs.pack(given), training=training)
+            recorder.list_uncalled()
+            return given, outputs
     except ModelError:
         raise
     except Exception as error:
@@ -56,6 +58,12 @@ def eager_reading(
     names = input_names(model)
     taps = input_taps(names, inputs) | recorder.taps
     tensors = dict(zip(names, inputs.arrays, strict=False)) | recorder.tensors
+    missing = [] if wanted is None else [address for address in wanted if address not in taps]
+    if missing:
+        raise UnknownLayerError(
+            f"The model '{model.name}' decides by values, and does not call {listed(missing)} for these "
+            "samples. Look at them in a batch of their own."
+        )
     values = {a: _value(tensors[a]) for a in (taps if wanted is None else wanted)}
     return reading(taps, values, keras.tree.map_structure(_value, outputs), recorder.unreachable)
 
@@ -63,13 +71,26 @@ def eager_reading(
 def reading(
     taps: dict[str, Tap], values: dict[str, np.ndarray], outputs: Any, unreachable: dict[str, str]
 ) -> Reading:
-    """Return a reading with its main output found."""
-    flat = [output for output in keras.tree.flatten(outputs) if output is not None]
+    """Return a reading with its main output found.
+
+    Raises
+    ------
+    ModelError
+        If the model returns no dense tensor.
+    """
+    flat = [output for output in keras.tree.flatten(outputs) if isinstance(output, np.ndarray)]
+    if not flat:
+        raise ModelError(
+            f"The model returns no dense tensor. Received: {outputs!r:.80}. "
+            "Expected: at least one output that is a tensor."
+        )
     return Reading(taps, values, outputs, flat[main_output([o.ndim for o in flat])], unreachable)
 
 
-def _value(tensor: Any) -> Any:
-    return tensor if tensor is None or isinstance(tensor, np.ndarray) else as_array(tensor)
+def _value(leaf: Any) -> Any:
+    """Return a tensor as an array; what else a model may return as it is."""
+    leaf = keras.ops.convert_to_tensor(leaf) if isinstance(leaf, tf.Variable | keras.Variable) else leaf
+    return as_array(leaf) if isinstance(leaf, tf.Tensor) else leaf
 
 
 def as_array(tensor: Any) -> np.ndarray:

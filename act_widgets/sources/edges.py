@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..model_graph import Edge, Graph, Node
-from .replay import Replay
+from .replay import Logged
 from .trace import Trace
 
 # What a tensor's shape decides is no flow of its values.
 _SHAPE_ONLY = {"Shape", "ShapeN", "Size", "Rank"}
 
 
-def read_graph(trace: Trace | Replay, name: str) -> Graph:
+def read_graph(trace: Trace | Logged, name: str) -> Graph:
     """Return the calls of `trace` as nodes, with an edge for each tensor from one into another."""
     calls = {tap.address: tap.call for tap in trace.taps.values()}
     owners: dict[str, str] = {t.op.name: calls[a] for a, t in trace.tensors.items()}
@@ -22,17 +22,17 @@ def read_graph(trace: Trace | Replay, name: str) -> Graph:
     return Graph(name, tuple(nodes), tuple(edges))
 
 
-def _input_nodes(trace: Trace | Replay, owners: dict[str, str]) -> list[Node]:
+def _input_nodes(trace: Trace | Logged, owners: dict[str, str]) -> list[Node]:
     nodes = []
     for index, placeholder in enumerate(trace.inputs):
         unnamed = "input" if len(trace.inputs) == 1 else f"input:{index}"
         address = owners.setdefault(placeholder.op.name, unnamed)
         tap = address if address in trace.taps else ""
-        nodes.append(Node(address, "Input", tuple(placeholder.shape), tap=tap))
+        nodes.append(Node(address, "Input", (None, *placeholder.shape[1:]), tap=tap))
     return nodes
 
 
-def _call_nodes(trace: Trace | Replay) -> list[Node]:
+def _call_nodes(trace: Trace | Logged) -> list[Node]:
     first: dict[str, Any] = {}
     for tap in trace.taps.values():
         first.setdefault(tap.call, tap)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ..errors import InputError, listed
 
@@ -189,7 +190,10 @@ def _as_array(leaf: Any, spec: Spec | None) -> np.ndarray:
 
 
 def _to_numpy(leaf: Any) -> np.ndarray:
-    if leaf is None or not hasattr(leaf, "shape"):
+    concrete = hasattr(leaf, "shape") and not isinstance(leaf, keras.KerasTensor)
+    if isinstance(leaf, tf.Tensor | tf.RaggedTensor | tf.SparseTensor):
+        concrete = isinstance(leaf, tf.Tensor) and hasattr(leaf, "numpy")
+    if not concrete:
         raise InputError(
             f"Inputs must be arrays with the batch axis first. Received: {leaf!r:.80} of type "
             f"{type(leaf).__name__}. Expected: NumPy arrays or tensors."

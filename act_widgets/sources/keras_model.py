@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import InputError, ModelError
 from ..model_graph import Graph
 from . import eager
 from .edges import read_graph
+from .fingerprint import Fingerprint, differing, fingerprint
 from .inputs import Inputs, example_inputs, read_inputs
-from .libraries import is_a, is_layer, is_legacy, sublayers, weights_of
+from .libraries import is_a, is_layer, is_legacy, other_variables, sublayers, weights_of
 from .protocol import Reading
 from .recorder import INSIDE, UNCALLED, Recorder
 from .replay import Replay
@@ -24,12 +26,32 @@ from .weights import WeightWatch
 
 Answers = Trace | Replay
 
-_traces: weakref.WeakKeyDictionary[Any, tuple[dict[tuple, Answers], list[weakref.ref]]] = (
-    weakref.WeakKeyDictionary()
-)
+_traces: weakref.WeakKeyDictionary[Any, Traces] = weakref.WeakKeyDictionary()
 _called: weakref.WeakSet[Any] = weakref.WeakSet()
 _watches: weakref.WeakKeyDictionary[Any, dict[bool, WeightWatch]] = weakref.WeakKeyDictionary()
 _tracing = threading.RLock()
+
+
+@dataclass
+class Traces:
+    """What is kept of a model as long as nobody exchanges its parts.
+
+    Attributes
+    ----------
+    fingerprint : dict
+        What the model is made of, when it was traced.
+    moving : set
+        Parts of the fingerprint that the model's own call changes.
+    answers : dict
+        Traces and replays by mode, signature and batch size; None for any size.
+    mixing : dict of tuple to bool
+        By signature, whether samples depend on one another.
+    """
+
+    fingerprint: Fingerprint
+    moving: set[tuple] = field(default_factory=set)
+    answers: dict[tuple, Answers] = field(default_factory=dict)
+    mixing: dict[tuple, bool] = field(default_factory=dict)
 
 
 class KerasSource:
@@ -78,7 +100,7 @@ class KerasSource:
         answers = self.trace(inputs) if is_legacy(self.model) else self._known_trace(inputs)
         if answers is not None:
             return answers.forward(inputs, wanted)
-        self._build(inputs)
+        self.build(inputs)
         return eager.look(self.model, inputs, wanted, self.training)
 
     def activation(self, inputs: Inputs, known: Mapping[str, np.ndarray]) -> str | None:
@@ -99,7 +121,20 @@ class KerasSource:
 
     def explained(self, inputs: Inputs) -> frozenset[str]:
         """Return the addresses that the scores depend on."""
-        return self.trace(inputs).explained
+        return self.trace(inputs).seen(inputs).explained
+
+    def mixes(self, sample: Inputs, output: np.ndarray) -> bool:
+        """Return whether the first sample alone gives another output than in its batch, or none."""
+        with _tracing:
+            known = self._kept().mixing
+            if sample.signature not in known:
+                try:
+                    alone = eager.look(self.model, sample, [], self.training).main_output
+                except InputError:
+                    known[sample.signature] = True
+                else:
+                    known[sample.signature] = not _agree(alone, output)
+            return known[sample.signature]
 
     def forget(self) -> None:
         """Drop the model's traces."""
@@ -111,55 +146,77 @@ class KerasSource:
         with _tracing:
             watches = _watches.setdefault(self.model, {})
             watch = watches.setdefault(self.training, WeightWatch())
-            return watch.version(weights_of(self.model, seeds=self.training))
+            weights = weights_of(self.model, seeds=self.training)
+            return watch.version(weights, lambda: other_variables(self.model))
 
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges."""
-        return read_graph(self.trace(inputs), self.name)
+        return read_graph(self.trace(inputs).seen(inputs), self.name)
 
     def trace(self, inputs: Inputs) -> Answers:
         """Return what answers questions on inputs of this signature, made at the first use."""
         with _tracing:
+            self.build(inputs)
+            kept = self._kept()
             answers = self._known_trace(inputs)
-            if answers is None:
-                self._build(inputs)
-                answers = self._answers(inputs)
-                traces, _ = _traces[self.model] = self._known_traces(), self._parts()
-                traces[self.training, inputs.signature, answers.batch] = answers
+            if answers is None or (inputs.size not in answers.checked and not self._holds(answers, inputs)):
+                answers = self._answers(inputs, kept)
+                kept.answers[self.training, inputs.signature, answers.batch] = answers
             return answers
 
-    def _answers(self, inputs: Inputs) -> Answers:
+    def _answers(self, inputs: Inputs, kept: Traces) -> Answers:
         """Return a trace of the model, or a replay where a trace can't hold what an eager call shows.
 
         Branches and loops of TensorFlow run their layers one by one in an eager call.
         """
-        try:
-            trace = trace_model(self.model, inputs, self.training)
-        except ModelError:
-            return Replay(self.model, inputs, self.training)
-        if not {INSIDE, UNCALLED} & set(trace.unreachable.values()):
-            return trace
-        replay = Replay(self.model, inputs, self.training)
-        return trace if replay.taps.keys() == trace.taps.keys() else replay
+        before = fingerprint(self.model)
+        trace: Trace | None = None
+        reason = "its trace computes something else than an eager call"
+        for batch in (None, inputs.size):
+            try:
+                trace = trace_model(self.model, inputs, batch, self.training)
+            except ModelError as error:
+                reason = str(error)
+                continue
+            if self._holds(trace, inputs):
+                break
+            trace = None
+        answers: Answers | None = trace
+        if trace is None or {INSIDE, UNCALLED} & set(trace.unreachable.values()):
+            replay = Replay(self.model, self.training, reason)
+            if trace is None or replay.seen(inputs).taps.keys() != trace.taps.keys():
+                answers = replay
+        assert answers is not None
+        # What the model's own call changes, such as a counter, says nothing of the trace.
+        kept.moving |= differing(before, fingerprint(self.model))
+        kept.fingerprint = fingerprint(self.model)
+        return answers
+
+    def _holds(self, answers: Answers, inputs: Inputs) -> bool:
+        """Return whether a trace gives what an eager call gives for this number of samples."""
+        if isinstance(answers, Trace):
+            eagerly = eager.look(self.model, inputs, [], self.training).main_output
+            if not _agree(answers.forward(inputs, []).main_output, eagerly):
+                return False
+        answers.checked.add(inputs.size)
+        return True
 
     def _known_trace(self, inputs: Inputs) -> Answers | None:
-        """Return the trace for any batch size, or else the one for this size."""
-        known = self._known_traces()
+        """Return the trace for this batch size, or else the one for any."""
+        known = self._kept().answers
         mode = self.training, inputs.signature
-        return known.get((*mode, None)) or known.get((*mode, inputs.size))
+        return known.get((*mode, inputs.size)) or known.get((*mode, None))
 
-    def _known_traces(self) -> dict[tuple, Answers]:
+    def _kept(self) -> Traces:
+        """Return what is known of the model as it is now: a layer or an attribute may have been exchanged."""
         with _tracing:
-            traces, parts = _traces.get(self.model, ({}, []))
-            now = self._parts()
-            same = len(parts) == len(now) and all(a() is b() for a, b in zip(parts, now, strict=True))
-            return traces if same else {}
+            kept = _traces.get(self.model)
+            now = fingerprint(self.model)
+            if kept is None or differing(kept.fingerprint, now) - kept.moving:
+                kept = _traces[self.model] = Traces(now)
+            return kept
 
-    def _parts(self) -> list[weakref.ref]:
-        """Return what a trace is made of: it is stale once a layer or weight was exchanged."""
-        return [weakref.ref(part) for part in (*sublayers(self.model), *self.model.weights)]
-
-    def _build(self, inputs: Inputs) -> None:
+    def build(self, inputs: Inputs) -> None:
         """Create the variables of a model that was never called, as its first call would.
 
         Layers that inference does not use stay as they are.
@@ -172,6 +229,16 @@ class KerasSource:
             # All samples: a recurrent state is created for this many.
             eager.call(self.model, inputs, Recorder(self.model), self.training)
         _called.add(self.model)
+
+
+def _agree(output: np.ndarray, expected: np.ndarray) -> bool:
+    """Return whether two outputs are equal, but for the order in which sums were taken."""
+    if output.shape != expected.shape or output.dtype != expected.dtype:
+        return False
+    if output.dtype.kind not in "fc":
+        return np.array_equal(output, expected)
+    largest = float(np.abs(expected[np.isfinite(expected)]).max(initial=0))
+    return np.allclose(output, expected, rtol=1e-2, atol=1e-2 * largest, equal_nan=True)
 
 
 def is_keras(model: Any) -> bool:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 
 def layer_classes() -> tuple[type, ...]:
@@ -26,13 +27,14 @@ def is_legacy(model: Any) -> bool:
 
 
 def is_a(operation: Any, *names: str) -> bool:
-    """Whether an operation's class, or one that it is made from, bears one of these names."""
+    """Whether an operation's class is one of these of Keras, or made from one."""
     return not _class_names(type(operation)).isdisjoint(names)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=256)
 def _class_names(kind: type) -> frozenset[str]:
-    return frozenset(base.__name__ for base in kind.__mro__)
+    ours = (base for base in kind.__mro__ if base.__module__.startswith(("keras.", "tf_keras.")))
+    return frozenset(base.__name__ for base in ours)
 
 
 def sublayers(model: Any) -> list[Any]:
@@ -56,3 +58,13 @@ def weights_of(model: Any, seeds: bool = False) -> list[Any]:
         if seeds:
             weights += [generator.state for generator in layer._seed_generators]
     return weights
+
+
+def other_variables(model: Any) -> list[Any]:
+    """Return the variables of TensorFlow that layers hold themselves, and the states of recurrent ones."""
+    found = []
+    for layer in sublayers(model):
+        found += [value for value in vars(layer).values() if isinstance(value, tf.Variable)]
+        if is_a(layer, "RNN", "ConvRNN") and layer.stateful:
+            found += [state for state in keras.tree.flatten(layer.states) if state is not None]
+    return found

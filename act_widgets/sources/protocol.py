@@ -60,6 +60,12 @@ class Source(Protocol):
     def example_inputs(self) -> Inputs:
         """Return zeros of the shapes that the model states, for questions that compute nothing."""
 
+    def build(self, inputs: Inputs) -> None:
+        """Create the variables of a model that was never called, as its first call would."""
+
+    def mixes(self, sample: Inputs, output: np.ndarray) -> bool:
+        """Return whether the first sample alone gives another output than `output`, that in its batch."""
+
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None = None) -> Reading:
         """Run the model once, for all taps or those `wanted`."""
 

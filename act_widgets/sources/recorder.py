@@ -100,13 +100,13 @@ class Recorder:
         self._replace = (lambda _, tensor: own_identity(tensor)) if graph is not None else replace
         self._model = model
         self._members = frozenset(map(id, sublayers(model)))
-        self._stack: list[_Frame] = []
+        self._stack = [_Frame("", model)]
         self._axes: dict[int, int] = {}
-        self._called: dict[int, str] = {}
+        self._called = {id(model): ""}
 
     def is_direct(self, layer: Any) -> bool:
         """Whether ``layer.call`` runs without its ``__call__``, on a layer of the model."""
-        return bool(self._stack) and id(layer) in self._members and self._stack[-1].operation is not layer
+        return id(layer) in self._members and self._stack[-1].operation is not layer
 
     def given(self, names: Sequence[str], tensors: Sequence[Any]) -> list[Any]:
         """Return the tensors that the model is called on; the first ones are inputs with names."""
@@ -117,22 +117,20 @@ class Recorder:
 
     def call(self, operation: Any, original: Callable, args: tuple, kwargs: dict) -> Any:
         """Make the call under the address that its place in the model gives it."""
-        outermost = not self._stack
-        address = "" if outermost else self._stack[-1].inner(self._name(operation))
-        parent = "" if outermost else self._stack[-1].address
+        above = self._stack[-1]
+        if operation is self._model and len(self._stack) == 1:
+            return original(operation, *args, **kwargs)
+        address = above.inner(self._name(operation))
         self._called.setdefault(id(operation), address)
         self._stack.append(_Frame(address, operation, _is_loop(operation)))
         try:
             outputs = original(operation, *args, **kwargs)
         finally:
             self._stack.pop()
-        if outermost:
-            self._list_uncalled()
-            return outputs
         if any(frame.is_loop for frame in self._stack):
             self.unreachable[self._once(address)] = STEP
             return outputs
-        self.calls.append(Call(address, type(operation).__name__, parent, self._parameters(operation)))
+        self.calls.append(Call(address, type(operation).__name__, above.address, self._parameters(operation)))
         return self._keep(address, operation, outputs, _channel_axis(operation, args, self._axes))
 
     def allow(self, layer: Any) -> None:
@@ -143,8 +141,8 @@ class Recorder:
                 "which has no weights yet. Call the model once on inputs that lead there."
             )
 
-    def _list_uncalled(self) -> None:
-        """List the outermost of the layers that the model holds and does not call."""
+    def list_uncalled(self) -> None:
+        """List the outermost of the layers that the model holds and did not call."""
         waiting = [self._model]
         seen = set()
         while waiting:

@@ -14,11 +14,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import op_callbacks
 
+from ..keys import Tap
 from . import eager
 from .inputs import Inputs
 from .logits import confirmed, find_logits
 from .protocol import Reading, main_output
-from .recorder import Recorder, own_identity
+from .recorder import Call, Recorder, own_identity
 from .scores import masked_score
 from .subgraph import upstream
 
@@ -91,8 +92,21 @@ class OperationLog:
             self._tensors[id(tensor)] = LoggedTensor(op, f"{op.name}:{index}", tensor.shape, tensor)
 
 
+@dataclass
+class Logged:
+    """What one eager call consisted of: what a trace is to a graph."""
+
+    graph: OperationLog
+    inputs: list[LoggedTensor]
+    tensors: dict[str, LoggedTensor]
+    taps: dict[str, Tap]
+    calls: list[Call]
+    unreachable: dict[str, str]
+    explained: frozenset[str]
+
+
 class Replay:
-    """What is known of a model that can't be traced, from one call of it.
+    """A model that can't be traced: each question calls it again.
 
     It answers the questions that `Trace` answers. What is known of a batch does not spare it work:
     every question is one whole pass.
@@ -101,31 +115,47 @@ class Replay:
     ----------
     model : layer
         The model. It is not kept alive.
-    inputs : Inputs
-        A batch to call it on.
     training : bool
         The mode it is called in.
+    reason : str
+        Why it can't be traced.
     """
 
     batch = None
 
-    def __init__(self, model: Any, inputs: Inputs, training: bool) -> None:
+    def __init__(self, model: Any, training: bool, reason: str) -> None:
+        self.reason = reason
+        self.checked: set[int] = set()
         self._model = weakref.ref(model)
         self._training = training
-        self.graph = OperationLog()
-        recorder, given, outputs = self._call(inputs, log=self.graph)
-        self.taps = recorder.taps
-        self.calls = recorder.calls
-        self.unreachable = recorder.unreachable
-        self.tensors = {address: self.graph[tensor] for address, tensor in recorder.tensors.items()}
-        self.inputs = [self.graph[tensor] for tensor in given]
-        scores, _ = find_logits(self.graph[_main(outputs)])
-        before = upstream(scores)
-        self.graph.let_go()
-        names = eager.input_names(model)
-        self.tensors = dict(zip(names, self.inputs, strict=False)) | self.tensors
-        self.taps = eager.input_taps(names, inputs) | self.taps
-        self.explained = frozenset(a for a, t in self.tensors.items() if t.op.name in before)
+        self._last: tuple[Inputs | None, Logged | None] = (None, None)
+
+    def seen(self, inputs: Inputs) -> Logged:
+        """Return what a call on these inputs consists of: other inputs may take other branches."""
+        given, logged = self._last
+        if logged is None or given is not inputs:
+            logged = self._log(inputs)
+            self._last = inputs, logged
+        return logged
+
+    def _log(self, inputs: Inputs) -> Logged:
+        log = OperationLog()
+        recorder, given, outputs = self._call(inputs, log)
+        names = eager.input_names(self._model())
+        starts = [log[tensor] for tensor in given]
+        called = {address: log[tensor] for address, tensor in recorder.tensors.items()}
+        before = upstream(find_logits(log[_main(outputs)])[0])
+        log.let_go()
+        tensors = dict(zip(names, starts, strict=False)) | called
+        return Logged(
+            graph=log,
+            inputs=starts,
+            tensors=tensors,
+            taps=eager.input_taps(names, inputs) | recorder.taps,
+            calls=recorder.calls,
+            unreachable=recorder.unreachable,
+            explained=frozenset(a for a, tensor in tensors.items() if tensor.op.name in before),
+        )
 
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None) -> Reading:
         """Return the tensors at `wanted`, or all, and the outputs."""
@@ -179,7 +209,7 @@ class Replay:
 
 
 def _main(outputs: Any) -> Any:
-    flat = [leaf for leaf in keras.tree.flatten(outputs) if leaf is not None]
+    flat = [leaf for leaf in keras.tree.flatten(outputs) if isinstance(leaf, tf.Tensor)]
     return flat[main_output([leaf.shape.rank for leaf in flat])]
 
 

@@ -28,6 +28,7 @@ from .subgraph import Cut, cut, downstream, reached, upstream
 _LOOP_INDEX = "PlaceholderWithDefault"
 # Each question from other known activations is a function of its own.
 _MOST_CUTS = 64
+_TENSOR = object()
 
 
 @dataclass
@@ -51,9 +52,11 @@ class Trace:
     outputs : list of tf.Tensor
         The model's outputs, flat.
     output_structure : nest
-        The structure the model returns, with True for each tensor and False for each None.
+        The structure the model returns, with a mark for each tensor.
     unreachable : dict of str to str
         Addresses that can't be read in a graph, with the reason.
+    checked : set of int
+        Batch sizes for which its outputs were compared with those of an eager call.
     """
 
     graph: Any
@@ -65,6 +68,7 @@ class Trace:
     outputs: list[Any]
     output_structure: Any
     unreachable: dict[str, str]
+    checked: set[int] = field(default_factory=set)
     _cuts: dict[tuple, Cut] = field(default_factory=dict)
     _behind: dict[str, set[str]] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.RLock)
@@ -89,6 +93,10 @@ class Trace:
         """The batch size that the trace was made for; None if it serves any."""
         return self.inputs[0].shape[0]
 
+    def seen(self, inputs: Inputs) -> Trace:  # noqa: ARG002 the graph is the same for all
+        """Return what a call on these inputs consists of."""
+        return self
+
     @property
     def explained(self) -> frozenset[str]:
         """The addresses that the scores depend on."""
@@ -106,7 +114,9 @@ class Trace:
 
     def _reading(self, values: dict[str, np.ndarray], flat: Sequence[np.ndarray]) -> Reading:
         rest = iter(flat)
-        outputs = keras.tree.map_structure(lambda made: next(rest) if made else None, self.output_structure)
+        outputs = keras.tree.map_structure(
+            lambda leaf: next(rest) if leaf is _TENSOR else leaf, self.output_structure
+        )
         return reading(self.taps, values, outputs, self.unreachable)
 
     def gradients(
@@ -228,11 +238,8 @@ class Trace:
         return [as_array(tensor) for tensor in made]
 
 
-def trace_model(model: Any, inputs: Inputs, training: bool) -> Trace:
-    """Trace one call of the model; nothing is computed.
-
-    A batch axis of any size is tried first; models that need a fixed one are traced for the
-    size of `inputs`.
+def trace_model(model: Any, inputs: Inputs, batch: int | None, training: bool) -> Trace:
+    """Trace one call of the model for a batch size, or for any; nothing is computed.
 
     Raises
     ------
@@ -240,10 +247,7 @@ def trace_model(model: Any, inputs: Inputs, training: bool) -> Trace:
         If the model's call does not work without values.
     """
     try:
-        try:
-            return _trace(model, inputs, None, training)
-        except (ValueError, TypeError):
-            return _trace(model, inputs, inputs.size, training)
+        return _trace(model, inputs, batch, training)
     except Exception as error:
         raise ModelError(f"The model '{model.name}' can't be traced. It said: {error}") from error
 
@@ -255,8 +259,10 @@ def _trace(model: Any, inputs: Inputs, batch: int | None, training: bool) -> Tra
         recorder = found["recorder"] = Recorder(model, tf.compat.v1.get_default_graph())
         with untouched(model), intercept(recorder, model):
             outputs = model(inputs.pack(leaves), training=training)
-        found["structure"] = keras.tree.map_structure(lambda leaf: leaf is not None, outputs)
-        return [tf.identity(leaf) for leaf in keras.tree.flatten(outputs) if leaf is not None]
+            recorder.list_uncalled()
+        outputs = keras.tree.map_structure(_tensor_of_variable, outputs)
+        found["structure"] = keras.tree.map_structure(_without_tensor, outputs)
+        return [tf.identity(leaf) for leaf in keras.tree.flatten(outputs) if isinstance(leaf, tf.Tensor)]
 
     specs = [tf.TensorSpec((batch, *a.shape[1:]), tf.as_dtype(a.dtype)) for a in inputs.arrays]
     # wrap_function rather than tf.function: no automatic control dependencies.
@@ -279,6 +285,17 @@ def _trace(model: Any, inputs: Inputs, batch: int | None, training: bool) -> Tra
         output_structure=found["structure"],
         unreachable=recorder.unreachable,
     )
+
+
+def _tensor_of_variable(leaf: Any) -> Any:
+    return keras.ops.convert_to_tensor(leaf) if isinstance(leaf, tf.Variable | keras.Variable) else leaf
+
+
+def _without_tensor(leaf: Any) -> Any:
+    """Return a mark for a tensor, and what else a model may return as it is."""
+    if isinstance(leaf, tf.RaggedTensor | tf.SparseTensor):
+        raise TypeError(f"a {type(leaf).__name__} can't be cut from a graph")
+    return _TENSOR if isinstance(leaf, tf.Tensor) else leaf
 
 
 def _as_tensor(value: np.ndarray, dtype: Any) -> Any:

@@ -30,11 +30,15 @@ class WeightWatch:
         self._read: Callable[[], Sequence[np.ndarray]] = list
         self._held: Sequence[np.ndarray] | None = None
 
-    def version(self, weights: Sequence[Any]) -> int:
-        """Return a number that goes up when `weights` are not those of the last question."""
+    def version(self, weights: Sequence[Any], others: Callable[[], Sequence[Any]]) -> int:
+        """Return a number that goes up when `weights` are not those of the last question.
+
+        `others` gives variables beside them; it is asked again only when the weights are other ones.
+        """
         variables = [getattr(weight, "_value", weight) for weight in weights]
         if list(map(id, variables)) != self._ids or any(ref() is None for ref in self._variables):
-            self._watch(variables)
+            self._ids = list(map(id, variables))
+            self._watch([*variables, *(getattr(other, "_value", other) for other in others())])
         held = self._read()
         before, self._held = self._held, held
         self._version += before is None or not _same(before, held)
@@ -42,7 +46,6 @@ class WeightWatch:
 
     def _watch(self, variables: Sequence[Any]) -> None:
         self._variables = refs = [weakref.ref(variable) for variable in variables]
-        self._ids = list(map(id, variables))
         self._held = None
         if not variables:
             self._read = list
