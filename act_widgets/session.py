@@ -116,8 +116,7 @@ class Session(HasTraits):
         self.reader = self._read(given)
         self._display = None
         self.photos = self._photos()
-        if self.selection.sample >= self.reader.inputs.size:
-            self.selection.sample = 0
+        self._settle()
         self.version += 1
 
     @property
@@ -272,7 +271,24 @@ class Session(HasTraits):
     def _read_anew(self) -> None:
         self._weights = self.source.weights_version()
         self.reader = Reader(self.source, self.reader.inputs, self._budget)
+        self._settle()
         self.version += 1
+
+    def _settle(self) -> None:
+        """Let go of what was chosen and does not exist any more: layers may have come and gone."""
+        chosen, layers, head = self.selection, self.layers, self.head
+        if self.silenced and self.silenced[0] not in layers:
+            self.silenced = ()
+        if self.labels and len(self.labels) not in {head.units, head.classes}:
+            self.labels = None
+        if chosen.sample >= self.batch_size:
+            chosen.sample = 0
+        if chosen.target is not None and chosen.target >= head.classes:
+            chosen.target = None
+        if chosen.layer not in layers:
+            chosen.layer = default_layer(self.reader.taps) or layers[-1]
+        elif chosen.channel >= max(1, self.reader.channels(chosen.layer)):
+            chosen.channel = 0
 
     def stats(self) -> dict[str, int]:
         """Return counts of the work done for this batch: passes of the model, and the cache's.

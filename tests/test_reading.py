@@ -372,9 +372,9 @@ def test_other_images_of_the_same_shape_trace_nothing():
 
     model = Counted()
     aw.attribute(model, batch(2, 6, 6, 1))
-    seen = len(runs)
     source = KerasSource(model)
     trace = source.trace(source.read_inputs(batch(2, 6, 6, 1)))
+    seen = len(runs)
     for size in (1, 2, 4):
         x = batch(size, 6, 6, 1, seed=size)
         np.testing.assert_allclose(aw.capture(model, x)["conv"], model.conv(x), **CLOSE)

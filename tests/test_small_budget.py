@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import act_widgets as aw
+from act_widgets.widgets.worker import worker_of
 from tests.screen import text_of
 from tests.zoo import batch, shaken
 
@@ -70,6 +71,7 @@ def test_views_draw_and_the_card_says_what_is_not_kept(wide, small):
     np.testing.assert_allclose(large.array, expected[..., 71], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(grid.array, np.moveaxis(expected, -1, 0)[64:], rtol=1e-5, atol=1e-6)
     assert counts.array.sum() == 1600
+    worker_of(small).wait()
     assert "more than the 0.1 MB that may be kept" in text_of(grid._under.value)
     for view in (grid, large, counts):
         view.close()

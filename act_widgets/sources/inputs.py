@@ -196,7 +196,7 @@ def _to_numpy(leaf: Any) -> np.ndarray:
     if not concrete:
         raise InputError(
             f"Inputs must be arrays with the batch axis first. Received: {leaf!r:.80} of type "
-            f"{type(leaf).__name__}. Expected: NumPy arrays or tensors."
+            f"{type(leaf).__name__}. Expected: NumPy arrays or dense tensors that hold values."
         )
     return np.asarray(keras.ops.convert_to_numpy(leaf))
 

@@ -159,7 +159,7 @@ class KerasSource:
             self.build(inputs)
             kept = self._kept()
             answers = self._known_trace(inputs)
-            if answers is None or (inputs.size not in answers.checked and not self._holds(answers, inputs)):
+            if answers is None or not self._holds(answers, inputs):
                 answers = self._answers(inputs, kept)
                 kept.answers[self.training, inputs.signature, answers.batch] = answers
             return answers
@@ -193,13 +193,16 @@ class KerasSource:
         return answers
 
     def _holds(self, answers: Answers, inputs: Inputs) -> bool:
-        """Return whether a trace gives what an eager call gives for this number of samples."""
-        if isinstance(answers, Trace):
-            eagerly = eager.look(self.model, inputs, [], self.training).main_output
-            if not _agree(answers.forward(inputs, []).main_output, eagerly):
-                return False
-        answers.checked.add(inputs.size)
-        return True
+        """Return whether a trace gives what an eager call gives, for one sample or for several.
+
+        A call may decide in Python by the shape of its inputs, which a trace for any size does not see.
+        """
+        if isinstance(answers, Replay) or answers.checked >= {inputs.size == 1}:
+            return True
+        eagerly = eager.look(self.model, inputs, [], self.training).main_output
+        holds = _agree(answers.forward(inputs, []).main_output, eagerly)
+        answers.checked |= {inputs.size == 1} if holds else set()
+        return holds
 
     def _known_trace(self, inputs: Inputs) -> Answers | None:
         """Return the trace for this batch size, or else the one for any."""

@@ -125,7 +125,6 @@ class Replay:
 
     def __init__(self, model: Any, training: bool, reason: str) -> None:
         self.reason = reason
-        self.checked: set[int] = set()
         self._model = weakref.ref(model)
         self._training = training
         self._last: tuple[Inputs | None, Logged | None] = (None, None)

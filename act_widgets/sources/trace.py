@@ -55,8 +55,9 @@ class Trace:
         The structure the model returns, with a mark for each tensor.
     unreachable : dict of str to str
         Addresses that can't be read in a graph, with the reason.
-    checked : set of int
-        Batch sizes for which its outputs were compared with those of an eager call.
+    checked : set of bool
+        Whether its outputs were compared with those of an eager call for one sample (True), for
+        several (False).
     """
 
     graph: Any
@@ -68,7 +69,7 @@ class Trace:
     outputs: list[Any]
     output_structure: Any
     unreachable: dict[str, str]
-    checked: set[int] = field(default_factory=set)
+    checked: set[bool] = field(default_factory=set)
     _cuts: dict[tuple, Cut] = field(default_factory=dict)
     _behind: dict[str, set[str]] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.RLock)
