@@ -86,6 +86,7 @@ def capture(
     """
     source = open_source(model, training)
     reader = Reader(source, source.read_inputs(inputs))
+    source.build(reader.inputs)
     if isinstance(layers, str) or not isinstance(layers, Iterable | None):
         layers = [layers]
     return Activations(reader.activations(layers))
@@ -149,4 +150,5 @@ def graph(model: Any, inputs: Any = None) -> Graph:
     """
     source = open_source(model)
     given = source.example_inputs() if inputs is None else source.read_inputs(inputs)
+    source.build(given)
     return source.graph(given)

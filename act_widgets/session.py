@@ -269,6 +269,7 @@ class Session(HasTraits):
         self._read_anew()
 
     def _read_anew(self) -> None:
+        self.source.build(self.reader.inputs)
         self._weights = self.source.weights_version()
         self.reader = Reader(self.source, self.reader.inputs, self._budget)
         self._settle()

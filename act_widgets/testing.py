@@ -52,7 +52,9 @@ def opened(model: Any, inputs: Any, *, training: bool = False) -> tuple[Source, 
         Whether the model is called as in training.
     """
     source = model if hasattr(model, "weights_version") else open_source(model, training)
-    return source, source.read_inputs(inputs)
+    given = source.read_inputs(inputs)
+    source.build(given)
+    return source, given
 
 
 def check_model(

@@ -39,7 +39,7 @@ class Traces:
     Attributes
     ----------
     fingerprint : dict
-        What the model is made of, when it was traced.
+        What the model was made of when it was traced; empty until then.
     moving : set
         Parts of the fingerprint that the model's own call changes.
     answers : dict
@@ -48,7 +48,7 @@ class Traces:
         By signature, whether samples depend on one another.
     """
 
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint = field(default_factory=dict)
     moving: set[tuple] = field(default_factory=set)
     answers: dict[tuple, Answers] = field(default_factory=dict)
     mixing: dict[tuple, bool] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class KerasSource:
         answers = self.trace(inputs) if is_legacy(self.model) else self._known_trace(inputs)
         if answers is not None:
             return answers.forward(inputs, wanted)
-        self.build(inputs)
+        self._build(inputs)
         return eager.look(self.model, inputs, wanted, self.training)
 
     def activation(self, inputs: Inputs, known: Mapping[str, np.ndarray]) -> str | None:
@@ -156,7 +156,7 @@ class KerasSource:
     def trace(self, inputs: Inputs) -> Answers:
         """Return what answers questions on inputs of this signature, made at the first use."""
         with _tracing:
-            self.build(inputs)
+            self._build(inputs)
             kept = self._kept()
             answers = self._known_trace(inputs)
             if answers is None or not self._holds(answers, inputs):
@@ -211,15 +211,19 @@ class KerasSource:
         return known.get((*mode, inputs.size)) or known.get((*mode, None))
 
     def _kept(self) -> Traces:
-        """Return what is known of the model as it is now: a layer or an attribute may have been exchanged."""
+        """Return what is known of the model, as it was when `build` last looked at it."""
         with _tracing:
-            kept = _traces.get(self.model)
-            now = fingerprint(self.model)
-            if kept is None or differing(kept.fingerprint, now) - kept.moving:
-                kept = _traces[self.model] = Traces(now)
-            return kept
+            return _traces.setdefault(self.model, Traces())
 
     def build(self, inputs: Inputs) -> None:
+        """Create the variables of a model that was never called, and forget what is known of another one."""
+        with _tracing:
+            kept = self._kept()
+            if kept.fingerprint and differing(kept.fingerprint, fingerprint(self.model)) - kept.moving:
+                self.forget()
+            self._build(inputs)
+
+    def _build(self, inputs: Inputs) -> None:
         """Create the variables of a model that was never called, as its first call would.
 
         Layers that inference does not use stay as they are.

@@ -61,7 +61,7 @@ class Source(Protocol):
         """Return zeros of the shapes that the model states, for questions that compute nothing."""
 
     def build(self, inputs: Inputs) -> None:
-        """Create the variables of a model that was never called, as its first call would."""
+        """Make ready for questions on the model as it is now: called before every first question."""
 
     def mixes(self, sample: Inputs, output: np.ndarray) -> bool:
         """Return whether the first sample alone gives another output than `output`, that in its batch."""
