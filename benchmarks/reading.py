@@ -89,6 +89,7 @@ def measure(name: str) -> None:
     )
     print(f"{name}: an edit at three quarters of the depth / compiled forward pass {resumed / plain:.2f}")
     print(f"{name}: asking whether weights changed / compiled forward pass {asked / plain:.3f}")
+    print(f"{name}: asking whether weights changed / one eager call {asked / eager:.3f}")
 
     session = aw.Session(model, images)
     middle = layers[len(layers) // 2]
