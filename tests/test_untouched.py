@@ -376,6 +376,35 @@ def test_a_training_in_another_thread_goes_on_bit_for_bit(run_eagerly):
         np.testing.assert_array_equal(looked, expected)
 
 
+def test_what_is_known_is_looked_up_while_a_model_is_traced():
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Waits(keras.Model):
+        def __init__(self):
+            super().__init__(name="waits")
+            self.dense = layers.Dense(2, name="dense")
+            self.waits = False
+
+        def call(self, x):
+            if self.waits and not tf.executing_eagerly():
+                reached.set()
+                assert go_on.wait(60)
+            return self.dense(x)
+
+    model, x = Waits(), batch(2, 3)
+    session = aw.Session(model, x)
+    model.waits = True
+    thread = threading.Thread(target=lambda: session.graph)
+    thread.start()
+    assert reached.wait(60)
+    assert not session.stale
+    np.testing.assert_allclose(session.activation("dense"), model.dense(x), rtol=1e-5, atol=1e-6)
+    other, y = build("one_unit")
+    assert aw.Session(other, y).outputs().shape == (3, 1)
+    go_on.set()
+    thread.join()
+
+
 def test_many_threads_look_at_one_model_at_once():
     model, x = build("nested_two_deep")
     expected = aw.capture(model, x)

@@ -298,21 +298,30 @@ class Reader:
 
     def _block_values(self, addresses: Sequence[str], block: int) -> dict[str, np.ndarray]:
         """Return activations of a block: looked up, or from one pass if any is missing."""
+        found = self._looked_up(addresses, block)
+        if len(found) == len(addresses):
+            return found  # without waiting for a pass that is under way for something else
         with self._lock:
-            kept = {a: self.cache.get(("activation", a, block)) for a in addresses}
-            found = {a: value for a, value in kept.items() if value is not None}
-            if len(found) == len(addresses):
-                return found
+            kept = self._looked_up([a for a in addresses if a not in found], block, counted=False)
+            found |= kept
             missing = [a for a in addresses if a not in found]
-            values = self._pass(block, None if self._fits else missing).values
-            return {a: found[a] if a in found else values[a] for a in addresses}
+            if missing:
+                values = self._pass(block, None if self._fits else missing).values
+                found |= {a: values[a] for a in missing}
+            return {a: found[a] for a in addresses}
+
+    def _looked_up(self, addresses: Sequence[str], block: int, counted: bool = True) -> dict[str, np.ndarray]:
+        look = self.cache.get if counted else self.cache.peek
+        kept = {a: look(("activation", a, block)) for a in addresses}
+        return {a: value for a, value in kept.items() if value is not None}
 
     def _block_outputs(self, block: int) -> _Outputs:
+        kept = self.cache.get(("outputs", block))
+        if kept is not None:
+            return kept
         with self._lock:
-            kept = self.cache.get(("outputs", block))
-            if kept is not None:
-                return kept
-            return _Outputs.of(self._pass(block, None if self._fits else []))
+            kept = self.cache.peek(("outputs", block))
+            return kept or _Outputs.of(self._pass(block, None if self._fits else []))
 
     def _pass(self, block: int, wanted: Sequence[str] | None) -> Reading:
         """Run the model once on a block of samples, and keep what was wanted of it, or everything."""

@@ -29,7 +29,9 @@ Answers = Trace | Replay
 _traces: weakref.WeakKeyDictionary[Any, Traces] = weakref.WeakKeyDictionary()
 _called: weakref.WeakSet[Any] = weakref.WeakSet()
 _watches: weakref.WeakKeyDictionary[Any, dict[bool, WeightWatch]] = weakref.WeakKeyDictionary()
-_tracing = threading.RLock()
+# Making a trace takes seconds; what is known, and other models, are looked at meanwhile.
+_tracing: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_looking_up = threading.RLock()
 
 
 @dataclass
@@ -71,6 +73,8 @@ class KerasSource:
     def __init__(self, model: Any, training: bool = False) -> None:
         self.model = model
         self.training = training
+        with _looking_up:
+            self._tracing = _tracing.setdefault(model, threading.RLock())
 
     @property
     def name(self) -> str:
@@ -125,7 +129,7 @@ class KerasSource:
 
     def mixes(self, sample: Inputs, output: np.ndarray) -> bool:
         """Return whether the first sample alone gives another output than in its batch, or none."""
-        with _tracing:
+        with self._tracing:
             known = self._kept().mixing
             if sample.signature not in known:
                 try:
@@ -138,12 +142,12 @@ class KerasSource:
 
     def forget(self) -> None:
         """Drop the model's traces."""
-        with _tracing:
+        with _looking_up:
             _traces.pop(self.model, None)
 
     def weights_version(self) -> int:
         """Return a number that goes up when the model's weights changed; in training mode, its seeds too."""
-        with _tracing:
+        with _looking_up:
             watches = _watches.setdefault(self.model, {})
             watch = watches.setdefault(self.training, WeightWatch())
             weights = weights_of(self.model, seeds=self.training)
@@ -155,7 +159,7 @@ class KerasSource:
 
     def trace(self, inputs: Inputs) -> Answers:
         """Return what answers questions on inputs of this signature, made at the first use."""
-        with _tracing:
+        with self._tracing:
             self._build(inputs)
             kept = self._kept()
             answers = self._known_trace(inputs)
@@ -212,12 +216,12 @@ class KerasSource:
 
     def _kept(self) -> Traces:
         """Return what is known of the model, as it was when `build` last looked at it."""
-        with _tracing:
+        with _looking_up:
             return _traces.setdefault(self.model, Traces())
 
     def build(self, inputs: Inputs) -> None:
         """Create the variables of a model that was never called, and forget what is known of another one."""
-        with _tracing:
+        with self._tracing:
             kept = self._kept()
             if kept.fingerprint and differing(kept.fingerprint, fingerprint(self.model)) - kept.moving:
                 self.forget()
