@@ -187,7 +187,7 @@ class Recorder:
             if tensor is not None:
                 self.unreachable[address] = f"it is a {type(tensor).__name__}, not a dense tensor"
             return tensor
-        if getattr(tensor, "graph", None) is not self.graph and not _is_value(tensor):
+        if not _is_value(tensor) and tensor.graph is not self.graph:
             self.unreachable[address] = INSIDE
             return tensor
         if self._replace is not None:
