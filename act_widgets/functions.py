@@ -134,7 +134,9 @@ def attribute(
 
 
 def graph(model: Any, inputs: Any = None) -> Graph:
-    """Return a model's calls and the tensors between them. Nothing is computed.
+    """Return a model's calls and the tensors between them.
+
+    The model is traced the first time, and called once on the example to check the trace.
 
     Parameters
     ----------

@@ -131,7 +131,7 @@ class Session(HasTraits):
 
     @property
     def stale(self) -> bool:
-        """Whether the model's weights changed since it was read. Asking costs about a millisecond.
+        """Whether the model's weights changed since it was read. Asking costs less than a millisecond.
 
         Nothing watches the model at rest: the next choice, or the next question, notices it by
         itself and reads anew.
@@ -262,8 +262,8 @@ class Session(HasTraits):
     def refresh(self) -> None:
         """Forget what is known of the model, its trace too, and draw every view anew.
 
-        Changed weights are noticed without it; a change of a layer's own attributes, such as another
-        activation, is not.
+        Changed weights are noticed without it. A change of a layer's other attributes, such as another
+        activation, is seen by a new session, and by this one only here.
         """
         self.source.forget()
         self._read_anew()
@@ -294,7 +294,8 @@ class Session(HasTraits):
     def stats(self) -> dict[str, int]:
         """Return counts of the work done for this batch: passes of the model, and the cache's.
 
-        ``refused`` counts what was larger than the whole budget.
+        ``refused`` counts what was larger than the whole budget. Calls that check a new trace are not
+        counted: they answer no question.
         """
         cache = self.reader.cache
         return {

@@ -93,7 +93,7 @@ class Source(Protocol):
         """Drop traces: the next question traces the model as it is then."""
 
     def weights_version(self) -> int:
-        """Return a number that goes up when the weights changed. Costs about a millisecond."""
+        """Return a number that goes up when the weights changed. Costs less than a millisecond."""
 
     def graph(self, inputs: Inputs) -> Graph:
-        """Return calls and edges. Traces the model the first time, and runs nothing."""
+        """Return calls and edges. Traces the model the first time."""
