@@ -99,7 +99,7 @@ class Session(HasTraits):
     @property
     def unreachable(self) -> dict[str, str]:
         """Addresses that can't be read, each with the reason."""
-        return dict(self.reader.unreachable)
+        return dict(self.reader.blocks.unreachable)
 
     @property
     def graph(self) -> Graph:
@@ -299,7 +299,7 @@ class Session(HasTraits):
         """
         cache = self.reader.cache
         return {
-            "forward_passes": self.reader.forward_passes,
+            "forward_passes": self.reader.blocks.passes,
             "backward_passes": self.reader.backward_passes,
             "resumed_passes": self.reader.resumed_passes,
             "cache_bytes": cache.bytes,

@@ -35,9 +35,9 @@ def test_what_is_larger_is_refused_and_given_all_the_same(wide, small):
     model, x = wide
     np.testing.assert_allclose(small.activation("wide"), model.get_layer("wide")(x), rtol=1e-5, atol=1e-6)
     assert small.stats()["refused"] >= 3
-    assert "0.6 MB for one sample, more than the 0.1 MB" in small.reader.refused["wide"]
-    assert "cache_bytes=640000" in small.reader.refused["wide"]
-    assert "gap" not in small.reader.refused
+    assert "0.6 MB for one sample, more than the 0.1 MB" in small.reader.blocks.refused["wide"]
+    assert "cache_bytes=640000" in small.reader.blocks.refused["wide"]
+    assert "gap" not in small.reader.blocks.refused
 
 
 def test_a_slice_of_channels_is_kept_for_the_views():
@@ -81,7 +81,7 @@ def test_a_batch_larger_than_the_budget_is_read_sample_by_sample(wide):
     model, x = wide
     session = aw.Session(model, np.repeat(x, 4, axis=0), cache_bytes=1_000_000)
     assert session.activation("wide").nbytes > 1_000_000
-    assert not session.reader.refused
+    assert not session.reader.blocks.refused
     assert session.stats()["cache_bytes"] <= 1_000_000
     assert session.edit("wide", 0).shape == (12, 3)
     assert session.attribution(target=1).maps.shape == (12, 40, 40)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,30 +13,13 @@ from ..keys import Head, Tap, resolve
 from ..model_graph import Graph
 from ..sources.inputs import Inputs
 from ..sources.protocol import Reading, Source
-from .batches import are_probabilities, by_channel, by_unit, joined, leaves, no_batch_axis
+from .batches import are_probabilities, by_channel, by_unit, joined, no_batch_axis
+from .blocks import Blocks
 from .cache import ByteCache
 
 DEFAULT_BUDGET = 1 << 30
 
 Change = Callable[[np.ndarray, slice], np.ndarray]
-
-
-class _Outputs(NamedTuple):
-    """What the model returned for a block, and the one of it that classes are read from."""
-
-    outputs: Any
-    main: np.ndarray
-    nbytes: int
-
-    @classmethod
-    def of(cls, reading: Reading) -> _Outputs:
-        """Return a reading's outputs."""
-        return cls(reading.outputs, reading.main_output, sum(a.nbytes for a in leaves(reading.outputs)))
-
-
-# All activations of a convolutional network take roughly this many times its input. It only
-# decides how many samples share a pass; the cache counts the real bytes.
-_ACTIVATIONS_PER_INPUT = 200
 
 
 # Of a layer too large to be kept, so many channels around the chosen one are.
@@ -47,9 +29,7 @@ _SLICE = 64
 class Reader:
     """Activations, outputs and gradients of a model for one batch.
 
-    Samples are read in blocks: as many in one pass as the budget is expected to hold, all of them
-    if possible. A pass keeps the activations of all layers; where they turn out to be more than the
-    budget, later passes read only what is asked for.
+    What a forward pass gives is kept by `Blocks`; gradients are kept beside it.
 
     Parameters
     ----------
@@ -65,30 +45,22 @@ class Reader:
         self.source = source
         self.inputs = inputs
         self.cache = ByteCache(budget)
-        self.forward_passes = 0
+        self.blocks = Blocks(source, inputs, self.cache)
         self.backward_passes = 0
         self.resumed_passes = 0
-        self.unreachable: dict[str, str] = {}
-        self.refused: dict[str, str] = {}
-        self._lock = threading.RLock()
         self._graph: Graph | None = None
-        self._taps: dict[str, Tap] = {}
-        self._fits = True
-        self._indivisible = source.is_indivisible
-        likely = budget // (max(1, inputs.sample_bytes) * _ACTIVATIONS_PER_INPUT)
-        self._block = inputs.size if self._indivisible else int(np.clip(likely, 1, inputs.size))
 
     @property
     def taps(self) -> dict[str, Tap]:
         """Every tensor that can be read, in call order. Runs the first pass if none was run."""
-        if not self._taps:
-            self._pass(0, None)
-        if not self._taps:
+        if not self.blocks.taps:
+            self.blocks.run(0, None)
+        if not self.blocks.taps:
             raise ModelError(
                 f"There is nothing inside '{self.source.name}' to look at. Received: a model that calls no "
                 "layer or operation of Keras. Expected: a model of at least one layer."
             )
-        return self._taps
+        return self.blocks.taps
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -112,7 +84,7 @@ class Reader:
         """Return the activations of several layers, or of all, in call order."""
         wanted = {self.tap(name).address for name in layers} if layers is not None else set(self.taps)
         addresses = [address for address in self.taps if address in wanted]
-        blocks = [self._block_values(addresses, block) for block in range(self._blocks)]
+        blocks = [self.blocks.values(addresses, block) for block in range(self.blocks.count)]
         return {a: self._whole([values[a] for values in blocks]) for a in addresses}
 
     def sample_activation(self, layer: str, sample: int, near: int = 0) -> np.ndarray:
@@ -120,15 +92,15 @@ class Reader:
 
         Of a layer larger than the budget, a slice of channels is kept: those around `near`.
         """
-        block, row = divmod(self.check_sample(sample), self._block)
+        block, row = divmod(self.check_sample(sample), self.blocks.size)
         tap = self.tap(layer)
-        values = self._block_values([tap.address], block)[tap.address]
-        start, stop = self._rows(block)
+        values = self.blocks.values([tap.address], block)[tap.address]
+        start, stop = self.blocks.rows(block)
         if values.shape[:1] not in {(stop - start,), (1,)}:
             raise no_batch_axis(tap, values.shape, stop - start)
         # What has one row is computed once for all samples.
         activation = values[row if len(values) > 1 else 0]
-        if tap.address in self.refused:
+        if tap.address in self.blocks.refused:
             channels = by_channel(activation, tap.channel_axis)
             first = near - near % _SLICE
             self.cache.put(("slice", tap.address, sample, first), channels[first : first + _SLICE].copy())
@@ -145,7 +117,7 @@ class Reader:
 
     def is_ready(self, layer: str, sample: int, channel: int | None = None) -> bool:
         """Whether a layer's activation for a sample, or this channel of it, can be looked up."""
-        whole = ("activation", layer, sample // self._block) in self.cache
+        whole = ("activation", layer, sample // self.blocks.size) in self.cache
         return whole or (channel is not None and self._slice_key(layer, sample, channel) in self.cache)
 
     def _slice_key(self, address: str, sample: int, channel: int) -> tuple:
@@ -153,11 +125,11 @@ class Reader:
 
     def outputs(self) -> Any:
         """Return what the model returns for the whole batch, in its own structure."""
-        return joined([self._block_outputs(block).outputs for block in range(self._blocks)])
+        return joined([self.blocks.outputs(block).outputs for block in range(self.blocks.count)])
 
     def output(self) -> np.ndarray:
         """Return the output that classes are read from, for the whole batch, ``(batch, ..., units)``."""
-        main = joined([self._block_outputs(block).main for block in range(self._blocks)])
+        main = joined([self.blocks.outputs(block).main for block in range(self.blocks.count)])
         if main.shape[:1] != (self.inputs.size,):
             raise ModelError(
                 f"The model does not return one output for each sample. Received: an output of shape "
@@ -190,7 +162,7 @@ class Reader:
 
     def graph(self) -> Graph:
         """Return the model's calls and edges, read once."""
-        with self._lock:
+        with self.blocks.lock:
             if self._graph is None:
                 self._graph = self.source.graph(self.inputs)
             return self._graph
@@ -244,28 +216,24 @@ class Reader:
         change : callable
             From a block's activation and the samples it holds to what stands there instead.
         """
-        return joined([self._resumed(layer, change, block).outputs for block in range(self._blocks)])
+        return joined([self._resumed(layer, change, block).outputs for block in range(self.blocks.count)])
 
     def resume_sample(self, layer: str, change: Change, sample: int) -> np.ndarray:
         """Return one sample's main output, positions averaged, when a layer's activation is changed."""
-        block, row = divmod(self.check_sample(sample), self._block)
+        block, row = divmod(self.check_sample(sample), self.blocks.size)
         return by_unit(self._resumed(layer, change, block).main_output)[row]
 
     def _resumed(self, layer: str, change: Change, block: int) -> Reading:
         address = self.tap(layer).address
-        start, stop = self._rows(block)
-        value = change(self._block_values([address], block)[address], slice(start, stop))
-        with self._lock:
+        start, stop = self.blocks.rows(block)
+        value = change(self.blocks.values([address], block)[address], slice(start, stop))
+        with self.blocks.lock:
             self.resumed_passes += 1
-            return self.source.resume(self.inputs.rows(start, stop), address, value, self._kept(block))
+            return self.source.resume(self.inputs.rows(start, stop), address, value, self.blocks.kept(block))
 
     def has_gradient(self, layer: str, sample: int, target: int) -> bool:
         """Whether the gradient for one sample can be looked up."""
         return ("gradient", layer, sample, target) in self.cache
-
-    @property
-    def _blocks(self) -> int:
-        return -(-self.inputs.size // self._block)
 
     def check_sample(self, sample: int) -> int:
         """Return `sample`, or raise an `InputError` when the batch has no such one."""
@@ -279,7 +247,7 @@ class Reader:
     def _whole(self, parts: list[np.ndarray]) -> np.ndarray:
         """Join the blocks of an activation, unless it is computed once for all samples."""
         first = parts[0]
-        start, stop = self._rows(0)
+        start, stop = self.blocks.rows(0)
         shared = first.shape[:1] != (stop - start,) and all(np.array_equal(first, p) for p in parts)
         return first if shared else joined(parts)
 
@@ -292,66 +260,12 @@ class Reader:
             )
         return tap
 
-    def _rows(self, block: int) -> tuple[int, int]:
-        start = block * self._block
-        return start, min(start + self._block, self.inputs.size)
-
-    def _block_values(self, addresses: Sequence[str], block: int) -> dict[str, np.ndarray]:
-        """Return activations of a block: looked up, or from one pass if any is missing."""
-        found = self._looked_up(addresses, block)
-        if len(found) == len(addresses):
-            return found  # without waiting for a pass that is under way for something else
-        with self._lock:
-            kept = self._looked_up([a for a in addresses if a not in found], block, counted=False)
-            found |= kept
-            missing = [a for a in addresses if a not in found]
-            if missing:
-                values = self._pass(block, None if self._fits else missing).values
-                found |= {a: values[a] for a in missing}
-            return {a: found[a] for a in addresses}
-
-    def _looked_up(self, addresses: Sequence[str], block: int, counted: bool = True) -> dict[str, np.ndarray]:
-        look = self.cache.get if counted else self.cache.peek
-        kept = {a: look(("activation", a, block)) for a in addresses}
-        return {a: value for a, value in kept.items() if value is not None}
-
-    def _block_outputs(self, block: int) -> _Outputs:
-        kept = self.cache.get(("outputs", block))
-        if kept is not None:
-            return kept
-        with self._lock:
-            kept = self.cache.peek(("outputs", block))
-            return kept or _Outputs.of(self._pass(block, None if self._fits else []))
-
-    def _pass(self, block: int, wanted: Sequence[str] | None) -> Reading:
-        """Run the model once on a block of samples, and keep what was wanted of it, or everything."""
-        with self._lock:
-            reading = self.source.forward(self.inputs.rows(*self._rows(block)), wanted)
-            self.forward_passes += 1
-            self._taps = self._taps or reading.taps
-            self.unreachable = reading.unreachable
-            self._fits &= sum(value.nbytes for value in reading.values.values()) <= self.cache.budget
-            for address, value in reading.values.items():
-                if not self.cache.put(("activation", address, block), value):
-                    self.refused[address] = self._too_large(address, value, block)
-            self.cache.put(("outputs", block), _Outputs.of(reading))
-            return reading
-
-    def _too_large(self, address: str, value: np.ndarray, block: int) -> str:
-        start, stop = self._rows(block)
-        samples = f"{stop - start} samples" if stop - start > 1 else "one sample"
-        return (
-            f"'{address}' takes {value.nbytes / 1e6:,.1f} MB for {samples}, more than the "
-            f"{self.cache.budget / 1e6:,.1f} MB that may be kept, so it is computed again when needed. "
-            f"Give cache_bytes={value.nbytes} or more to keep it."
-        )
-
     def _gradients(
         self, sample: int, target: int, wanted: list[str], needed: str | None = None
     ) -> dict[str, np.ndarray | None]:
         """Return the kept gradients of one sample; one backward pass if the needed one is missing."""
         needed = wanted[0] if needed is None else needed
-        with self._lock:
+        with self.blocks.lock:
             kept = self.cache.get(("gradient", needed, sample, target))
             if kept is not None:
                 return {needed: kept if kept.size else None}
@@ -372,24 +286,18 @@ class Reader:
     @cached_property
     def _together(self) -> bool:
         """Whether the gradient of one sample takes the whole batch."""
-        if self._indivisible or self.inputs.size == 1:
-            return self._indivisible
-        return self.source.mixes(self.inputs.rows(0, 1), self._block_outputs(0).main[:1])
+        if self.source.is_indivisible or self.inputs.size == 1:
+            return self.source.is_indivisible
+        return self.source.mixes(self.inputs.rows(0, 1), self.blocks.outputs(0).main[:1])
 
     def _alone(self, sample: int) -> tuple[Inputs, int, dict[str, np.ndarray]]:
         """Return the smallest batch that holds a sample, its row there, and what is known of it."""
         if self._together:
-            return self.inputs, sample, self._kept(0) if self._blocks == 1 else {}
+            return self.inputs, sample, self.blocks.kept(0) if self.blocks.count == 1 else {}
         return self.inputs.rows(sample, sample + 1), 0, self._known(sample)
 
     def _known(self, sample: int) -> dict[str, np.ndarray]:
         """Return what is kept of a sample's activations, with a batch axis of one."""
-        block, row = divmod(sample, self._block)
-        kept = self._kept(block)
-        return kept if self._block == 1 else {a: value[row : row + 1] for a, value in kept.items()}
-
-    def _kept(self, block: int) -> dict[str, np.ndarray]:
-        """Return the activations of a block that are kept and have an entry for each sample."""
-        start, stop = self._rows(block)
-        found = ((a, self.cache.peek(("activation", a, block))) for a in self.taps)
-        return {a: v for a, v in found if v is not None and v.shape[:1] == (stop - start,)}
+        block, row = divmod(sample, self.blocks.size)
+        kept = self.blocks.kept(block)
+        return kept if self.blocks.size == 1 else {a: value[row : row + 1] for a, value in kept.items()}

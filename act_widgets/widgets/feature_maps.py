@@ -209,7 +209,7 @@ class FeatureMaps(View):
         self._under.value = text.caption(words)
 
     def _leave(self, *event: Any) -> None:
-        refused = self.session.reader.refused.get(self.session.selection.layer)
+        refused = self.session.reader.blocks.refused.get(self.session.selection.layer)
         self._under.value = text.caption(refused or _HINT)
 
 

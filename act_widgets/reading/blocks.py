@@ -1,0 +1,138 @@
+"""The forward side of reading: a batch in blocks of samples, each read in one pass and kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..keys import Tap
+from ..sources.inputs import Inputs
+from ..sources.protocol import Reading, Source
+from .batches import leaves
+from .cache import ByteCache
+
+# All activations of a convolutional network take roughly this many times its input. It only
+# decides how many samples share a pass; the cache counts the real bytes.
+_ACTIVATIONS_PER_INPUT = 200
+
+
+class Outputs(NamedTuple):
+    """What the model returned for a block, and the one of it that classes are read from."""
+
+    outputs: Any
+    main: np.ndarray
+    nbytes: int
+
+    @classmethod
+    def of(cls, reading: Reading) -> Outputs:
+        """Return a reading's outputs."""
+        return cls(reading.outputs, reading.main_output, sum(a.nbytes for a in leaves(reading.outputs)))
+
+
+class Blocks:
+    """A batch in blocks of samples: as many in one pass as the budget is expected to hold.
+
+    A pass keeps the activations of all layers; where they turn out to be more than the budget, later
+    passes read only what is asked for.
+
+    Parameters
+    ----------
+    source : Source
+        The model.
+    inputs : Inputs
+        The batch.
+    cache : ByteCache
+        Where activations and outputs are kept.
+
+    Attributes
+    ----------
+    size, count : int
+        Samples in a block, and how many blocks there are.
+    taps : dict of str to Tap
+        Every tensor that can be read, in call order; empty before the first pass.
+    unreachable : dict of str to str
+        What can't be read, with the reason.
+    refused : dict of str to str
+        What is larger than the budget, told in words.
+    passes : int
+        How often the model ran.
+    """
+
+    def __init__(self, source: Source, inputs: Inputs, cache: ByteCache) -> None:
+        self.source = source
+        self.inputs = inputs
+        self.cache = cache
+        self.lock = threading.RLock()
+        self.taps: dict[str, Tap] = {}
+        self.unreachable: dict[str, str] = {}
+        self.refused: dict[str, str] = {}
+        self.passes = 0
+        self._fits = True
+        likely = cache.budget // (max(1, inputs.sample_bytes) * _ACTIVATIONS_PER_INPUT)
+        self.size = inputs.size if source.is_indivisible else int(np.clip(likely, 1, inputs.size))
+        self.count = -(-inputs.size // self.size)
+
+    def rows(self, block: int) -> tuple[int, int]:
+        """Return the first sample of a block, and the one behind its last."""
+        start = block * self.size
+        return start, min(start + self.size, self.inputs.size)
+
+    def values(self, addresses: Sequence[str], block: int) -> dict[str, np.ndarray]:
+        """Return activations of a block: looked up, or from one pass if any is missing."""
+        found = self._looked_up(addresses, block)
+        if len(found) == len(addresses):
+            return found  # without waiting for a pass that is under way for something else
+        with self.lock:
+            kept = self._looked_up([a for a in addresses if a not in found], block, counted=False)
+            found |= kept
+            missing = [a for a in addresses if a not in found]
+            if missing:
+                values = self.run(block, None if self._fits else missing).values
+                found |= {a: values[a] for a in missing}
+            return {a: found[a] for a in addresses}
+
+    def _looked_up(self, addresses: Sequence[str], block: int, counted: bool = True) -> dict[str, np.ndarray]:
+        look = self.cache.get if counted else self.cache.peek
+        kept = {a: look(("activation", a, block)) for a in addresses}
+        return {a: value for a, value in kept.items() if value is not None}
+
+    def outputs(self, block: int) -> Outputs:
+        """Return what the model returns for a block."""
+        kept = self.cache.get(("outputs", block))
+        if kept is not None:
+            return kept
+        with self.lock:
+            kept = self.cache.peek(("outputs", block))
+            return kept or Outputs.of(self.run(block, None if self._fits else []))
+
+    def run(self, block: int, wanted: Sequence[str] | None) -> Reading:
+        """Run the model once on a block of samples, and keep what was wanted of it, or everything."""
+        with self.lock:
+            reading = self.source.forward(self.inputs.rows(*self.rows(block)), wanted)
+            self.passes += 1
+            self.taps = self.taps or reading.taps
+            self.unreachable = reading.unreachable
+            self._fits &= sum(value.nbytes for value in reading.values.values()) <= self.cache.budget
+            for address, value in reading.values.items():
+                if not self.cache.put(("activation", address, block), value):
+                    self.refused[address] = self._too_large(address, value, block)
+            self.cache.put(("outputs", block), Outputs.of(reading))
+            return reading
+
+    def _too_large(self, address: str, value: np.ndarray, block: int) -> str:
+        start, stop = self.rows(block)
+        samples = f"{stop - start} samples" if stop - start > 1 else "one sample"
+        return (
+            f"'{address}' takes {value.nbytes / 1e6:,.1f} MB for {samples}, more than the "
+            f"{self.cache.budget / 1e6:,.1f} MB that may be kept, so it is computed again when needed. "
+            f"Give cache_bytes={value.nbytes} or more to keep it."
+        )
+
+    def kept(self, block: int) -> dict[str, np.ndarray]:
+        """Return the activations of a block that are kept and have an entry for each sample."""
+        start, stop = self.rows(block)
+        found = ((a, self.cache.peek(("activation", a, block))) for a in self.taps)
+        return {a: v for a, v in found if v is not None and v.shape[:1] == (stop - start,)}
