@@ -20,6 +20,7 @@ _HOMES = {
         "TargetError",
         "UnknownLayerError",
     ),
+    "keys": ("Target",),
     "functions": ("Activations", "attribute", "capture", "graph"),
     "attribution.result": ("Attribution",),
     "model_graph": ("Edge", "Graph", "Node"),

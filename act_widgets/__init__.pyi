@@ -11,6 +11,7 @@ from .functions import Activations as Activations
 from .functions import attribute as attribute
 from .functions import capture as capture
 from .functions import graph as graph
+from .keys import Target as Target
 from .model_graph import Edge as Edge
 from .model_graph import Graph as Graph
 from .model_graph import Node as Node

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .attribution import Attribution
-from .errors import InputError, UnknownLayerError
-from .keys import resolve
+from .errors import UnknownLayerError
+from .keys import Target, resolve
 from .model_graph import Graph
 from .reading.reader import Reader
 from .session import Session
@@ -98,10 +98,12 @@ def attribute(
     method: str = "grad_cam",
     *,
     layer: str | None = None,
-    target: int | None = None,
+    target: int | Target | None = None,
+    scores: str | None = None,
+    on_progress: Callable[[float, str], None] | None = None,
     **params: Any,
 ) -> Attribution:
-    """Return maps of where a class's score comes from, for a batch of inputs.
+    """Return maps of where a score comes from, for a batch of inputs.
 
     Parameters
     ----------
@@ -110,13 +112,27 @@ def attribute(
     inputs : ndarray, tensor, or list, tuple or dict of them
         What the model's call takes, with the batch axis.
     method : str
-        ``"grad_cam"`` (Selvaraju et al. 2017).
+        Of a layer's channels: ``"grad_cam"``, ``"grad_cam_pp"``, ``"layer_cam"``, ``"score_cam"``. Of the
+        input: ``"saliency"``, ``"gradient_x_input"``, ``"smooth_grad"``, ``"integrated_gradients"``,
+        ``"guided_backprop"``, ``"deconvnet"``, ``"occlusion"``, ``"rise"``. The papers are named in the
+        modules of `act_widgets.attribution`.
     layer : str, optional
-        A layer with spatial axes; the last one if left out.
-    target : int, optional
-        The class to explain; each sample's first class if left out.
+        What is explained: for the first four a layer with spatial axes, the last one if left out; for the
+        others an input or a layer, the first input of real numbers if left out.
+    target : int or Target, optional
+        The class to explain, or any unit; each sample's first class if left out.
+    scores : str, optional
+        ``"logits"`` or ``"probabilities"``. Left out, methods of gradients explain logits if the model
+        computes them, the others its output as it is.
+    on_progress : callable, optional
+        Called as ``on_progress(share, words)`` between the batches of a slow method. What it raises ends
+        the work.
     **params
-        Parameters of the method. Grad-CAM has none.
+        Parameters of the method. Grad-CAM and its kin: ``signed``, whether the map keeps what speaks
+        against the class. ``smooth_grad``: ``samples``, ``noise`` (a share of the input's range), ``seed``.
+        ``integrated_gradients``: ``baseline``, ``bound`` of the completeness error, ``steps`` at the most.
+        ``occlusion``: ``patch`` and ``stride`` in cells, ``fill``. ``rise``: ``masks``, ``cells``,
+        ``keep``, ``fill``, ``seed``.
 
     Returns
     -------
@@ -126,11 +142,17 @@ def attribute(
     Raises
     ------
     ModelError, InputError, TargetError, UnknownLayerError, LayerKindError
-        If something given does not fit the model.
+        If something given does not fit the model or the method.
+
+    Examples
+    --------
+    >>> attribute(model, images, "integrated_gradients", target=7).maps.shape  # doctest: +SKIP
+    (8, 224, 224)
     """
-    if params:
-        raise InputError(f"The method '{method}' has no parameter '{next(iter(params))}'. It takes none.")
-    return Session(model, inputs).attribution(method, layer=layer, target=target)
+    session = Session(model, inputs)
+    return session.attribution(
+        method, layer=layer, target=target, scores=scores, on_progress=on_progress, **params
+    )
 
 
 def graph(model: Any, inputs: Any = None) -> Graph:

@@ -61,6 +61,45 @@ class Tap:
 
 
 @dataclass(frozen=True)
+class Score:
+    """Which tensor of the model holds the scores.
+
+    Attributes
+    ----------
+    address : str
+        A tap's, ``~output:name`` for one of several outputs, or empty for the main output.
+    logits : bool
+        Whether the scores before a softmax or sigmoid are meant, where the tensor is made by one.
+    """
+
+    address: str = ""
+    logits: bool = True
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an attribution explains: one unit of an output, or of any layer.
+
+    Parameters
+    ----------
+    unit : int
+        The class, or the channel of the layer.
+    layer : str, optional
+        Address of the layer whose unit it is; the model's main output if left out.
+    output : int or str, optional
+        Which of several outputs, by its index, or by its key where the model returns a dictionary.
+    at : tuple of int, optional
+        One position of an output or layer that has positions, such as ``(row, column)``. They are
+        averaged if it is left out.
+    """
+
+    unit: int
+    layer: str | None = None
+    output: int | str | None = None
+    at: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Head:
     """What the model's main output offers to explain.
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from traitlets import HasTraits, Int, Tuple
 
 from .arguments import checked_budget, checked_labels, checked_method
-from .attribution import METHODS, Attribution, attribute_batch, attribute_sample, default_layer
-from .attribution.method import top_classes
-from .keys import Head, Tap
+from .attribution import (
+    METHODS,
+    Attribution,
+    Partial,
+    attribute_batch,
+    attribute_sample,
+    default_layer,
+    top_classes,
+)
+from .keys import Head, Tap, Target
 from .model_graph import Graph
 from .reading.edit import channel_change
 from .reading.reader import Reader
@@ -232,32 +239,52 @@ class Session(HasTraits):
         method: str = "grad_cam",
         *,
         layer: str | None = None,
-        target: int | None = None,
+        target: int | Target | None = None,
+        scores: str | None = None,
         sample: int | None = None,
+        on_progress: Callable[[float, str], None] | None = None,
+        **params: Any,
     ) -> Attribution:
-        """Return maps of where a class's score comes from.
+        """Return maps of where a score comes from.
+
+        For the other parameters see `attribute`.
 
         Parameters
         ----------
-        method : str
-            Name of the method.
-        layer : str, optional
-            A layer with spatial axes; the last one if left out.
-        target : int, optional
-            The class to explain; each sample's first class if left out.
         sample : int, optional
-            Explain this sample alone. Its gradients are kept for all layers.
-
-        Raises
-        ------
-        InputError, TargetError, UnknownLayerError, LayerKindError
-            If the method, class or layer does not exist, or the layer has no spatial axes.
+            Explain this sample alone; its gradients are kept for all layers.
         """
         self.follow_weights()
         chosen = METHODS[checked_method(method)]
+        given = chosen.checked(params)
         if sample is None:
-            return attribute_batch(self.reader, chosen, layer, target)
-        return attribute_sample(self.reader, chosen, layer, target, sample)
+            return attribute_batch(self.reader, chosen, layer, target, scores, given, on_progress)
+        last: Partial | None = None
+        for last in attribute_sample(self.reader, chosen, layer, target, scores, sample, given):
+            if on_progress is not None:
+                on_progress(last.share, last.words)
+        assert last is not None
+        return last.result
+
+    def attribution_steps(
+        self,
+        method: str,
+        sample: int,
+        *,
+        layer: str | None = None,
+        target: int | Target | None = None,
+        scores: str | None = None,
+        **params: Any,
+    ) -> Iterator[Partial]:
+        """Yield one sample's map as it comes to be: ``.result``, ``.share`` of the work done, ``.words``.
+
+        For parameters see `attribution`. Nothing is computed before the first is asked for.
+        """
+        self.follow_weights()
+        chosen = METHODS[checked_method(method)]
+        yield from attribute_sample(
+            self.reader, chosen, layer, target, scores, sample, chosen.checked(params)
+        )
 
     def refresh(self) -> None:
         """Forget what is known of the model, its trace too, and draw every view anew.
@@ -302,6 +329,7 @@ class Session(HasTraits):
             "forward_passes": self.reader.blocks.passes,
             "backward_passes": self.reader.backward_passes,
             "resumed_passes": self.reader.resumed_passes,
+            "varied_samples": self.reader.varied_runs,
             "cache_bytes": cache.bytes,
             "hits": cache.hits,
             "misses": cache.misses,

@@ -309,7 +309,7 @@ def differentiable(source: Any, given: Any) -> tuple[str, str]:
     units = len(by_unit(output)[0])
     mask = np.zeros((batch.size, units), np.float32)
     mask[0, 0] = 1
-    made = source.gradients(batch, wanted, mask, values)
+    made = source.gradients(batch, wanted, mask, values).values
     remark = ""
     if is_small(reading):
         remark = "gradients not compared in this precision"

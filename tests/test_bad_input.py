@@ -205,7 +205,7 @@ def test_whole_numbers_have_no_gradient():
     model, words = build("tokens_with_mask")
     session = aw.Session(model, words)
     assert_refuses(
-        aw.LayerKindError, ["'words'", "int32", "gradient"], session.reader.sample_gradient, "words", 0, 0
+        aw.LayerKindError, ["'words'", "int32", "gradient"], session.attribution, "saliency", layer="words"
     )
 
 

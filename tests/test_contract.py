@@ -48,7 +48,8 @@ def test_a_gradient_of_the_wrong_size_is_caught(honest):
     source, inputs = honest
 
     def doubled(*question):
-        return {a: 2 * g for a, g in source.gradients(*question).items()}
+        made = source.gradients(*question)
+        return made._replace(values={a: 2 * g for a, g in made.values.items()})
 
     assert_caught(Lies(source, gradients=doubled), inputs, testing.gradients_are_slopes)
 

@@ -401,7 +401,8 @@ def test_upsampled_keeps_a_constant_and_the_ends_of_a_slope():
     assert (np.diff(large[0], axis=1) <= 0).all()
 
 
-def test_upsampling_maps_that_are_no_pictures_is_refused():
+def test_maps_of_a_sequence_are_upsampled_along_time():
     found = aw.attribute(*build("convolution_1d"))
-    with pytest.raises(aw.LayerKindError, match=r"\(3, 6\) at 'conv'.*\(batch, height, width\)"):
+    assert found.upsampled((12,)).shape == (3, 12)
+    with pytest.raises(aw.InputError, match=r"\(4, 4\).*1 positive integers.*\(6,\)"):
         found.upsampled((4, 4))

@@ -102,7 +102,8 @@ class HalfGradients:
         return getattr(self._source, name)
 
     def gradients(self, *question):
-        return {address: g * np.float32(0.5) for address, g in self._source.gradients(*question).items()}
+        made = self._source.gradients(*question)
+        return made._replace(values={a: g * np.float32(0.5) for a, g in made.values.items()})
 
 
 def test_a_wrong_reader_is_marked_and_nothing_is_written_of_named_models(only, capsys, monkeypatch):

@@ -14,7 +14,7 @@ from keras import layers
 import act_widgets as aw
 from act_widgets.sources.keras_model import KerasSource
 
-from .zoo import ZOO, arrays_of, batch, build, digits
+from .zoo import ZOO, arrays_of, batch, build, digits, gradient_of
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 IN_THE_LOOP = "it is called once per time step, inside the loop of its layer"
@@ -411,7 +411,7 @@ def test_models_that_need_their_batch_size_are_read_at_any():
         session.refresh()
         np.testing.assert_allclose(session.activation("conv"), model.conv(x), **CLOSE)
         np.testing.assert_allclose(session.outputs(), model(x), **CLOSE)
-        gradient = session.reader.sample_gradient("conv", 1, 2)
+        gradient = gradient_of(session, "conv", 1, 2)
         assert gradient.shape == (4, 4, 2) and np.abs(gradient).max() > 0
 
 

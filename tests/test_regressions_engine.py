@@ -14,6 +14,8 @@ from act_widgets.sources.trace import Trace
 from tests import kinds
 from tests.zoo import batch, shaken
 
+from .zoo import gradient_of
+
 layers = keras.layers
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}
 
@@ -292,7 +294,7 @@ def test_gradients_of_a_model_that_mixes_samples_are_those_in_the_batch():
         tape.watch(dense)
         score = model.get_layer("out")(mixed(dense))[1, 0]
     expected = tape.gradient(score, dense)[1]
-    gradient = aw.Session(model, data).reader.sample_gradient("dense", 1, 0)
+    gradient = gradient_of(aw.Session(model, data), "dense", 1, 0)
     np.testing.assert_allclose(gradient, expected, **CLOSE)
 
 

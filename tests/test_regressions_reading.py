@@ -146,7 +146,7 @@ def test_one_sample_of_nan_changes_no_other_sample_of_one_unit():
     assert session.head.probabilities
     assert [session.top_class(sample) for sample in (0, 2, 3)] == [0, 0, 1]
     assert np.isnan(session.predictions(1)).all()
-    assert session.reader.scores == "logits"
+    assert session.attribution("saliency").scores == "logits"
 
 
 def test_one_sample_of_nan_changes_no_other_sample_of_several_units():
@@ -154,7 +154,7 @@ def test_one_sample_of_nan_changes_no_other_sample_of_several_units():
     session = aw.Session(slope(3, "softmax"), x)
     assert session.head.probabilities
     assert [session.top_class(sample) for sample in (1, 2)] == [2, 0]
-    assert session.reader.scores == "logits"
+    assert session.attribution("saliency").scores == "logits"
 
 
 # --- channels first ---

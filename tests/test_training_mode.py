@@ -10,6 +10,8 @@ import tensorflow as tf
 import act_widgets as aw
 from tests.zoo import batch, shaken
 
+from .zoo import gradient_of
+
 layers = keras.layers
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}
 
@@ -60,7 +62,7 @@ def test_gradients_see_that_samples_share_statistics(normalised):
         score = model.get_layer("out")(tf.reduce_mean(tf.tanh(normal), [1, 2]))[2, 1]
     expected = tape.gradient(score, conv)[2]
     session = aw.Session(model, x, training=True)
-    np.testing.assert_allclose(session.reader.sample_gradient("conv", 2, 1), expected, **CLOSE)
+    np.testing.assert_allclose(gradient_of(session, "conv", 2, 1), expected, **CLOSE)
 
 
 def test_one_dropout_mask_holds_for_every_question(dropping):
@@ -71,7 +73,7 @@ def test_one_dropout_mask_holds_for_every_question(dropping):
     assert 0.4 < kept.mean() < 0.6
     np.testing.assert_allclose(dropped[kept], 2 * dense[kept], **CLOSE)
     # The gradient passes where the shown mask let the activation pass, and nowhere else.
-    gradient = session.reader.sample_gradient("dense", 1, 0)
+    gradient = gradient_of(session, "dense", 1, 0)
     weights = np.asarray(model.get_layer("out").kernel.value)[:, 0]
     np.testing.assert_allclose(gradient, np.where(kept[1], 2 * weights, 0), **CLOSE)
     # Compiled passes draw the same numbers as the first, eager one.
@@ -105,7 +107,7 @@ def test_stateful_layers_are_read_with_their_whole_batch():
     y = layers.LSTM(4, stateful=True, return_sequences=True, name="lstm")(x)
     model = shaken(keras.Model(x, layers.Dense(2, name="out")(layers.Flatten(name="flat")(y))))
     steps = batch(3, 5, 2)
-    gradient = aw.Session(model, steps).reader.sample_gradient("lstm", 1, 0)
+    gradient = gradient_of(aw.Session(model, steps), "lstm", 1, 0)
     weights = np.asarray(model.get_layer("out").kernel.value)[:, 0]
     np.testing.assert_allclose(gradient, weights.reshape(5, 4), **CLOSE)
     assert not np.asarray(model.get_layer("lstm").states[0]).any(), "the state moved on"

@@ -18,7 +18,7 @@ from keras import layers
 
 import act_widgets as aw
 
-from .zoo import ZOO, arrays_of, batch, build
+from .zoo import ZOO, arrays_of, batch, build, gradient_of
 
 CALLS = {owner: owner.__call__ for owner in (keras.Layer, keras.Operation, type(tf.function(abs)))}
 
@@ -365,7 +365,7 @@ def test_a_training_in_another_thread_goes_on_bit_for_bit(run_eagerly):
     def look(model: Any) -> None:
         session = aw.Session(model, batch(3, 6))
         session.edit("dense", 0)
-        session.reader.sample_gradient("dense", 0, 1)
+        gradient_of(session, "dense", 0, 1)
         aw.Session(model, batch(3, 6), training=True).outputs()
         looks.append(session.stats())
 
@@ -414,7 +414,7 @@ def test_many_threads_look_at_one_model_at_once():
     def look(name: str) -> None:
         session = aw.Session(model, x)
         session.edit(name, 0)
-        session.reader.sample_gradient(name, 1, 2)
+        gradient_of(session, name, 1, 2)
         if not np.allclose(session.activation(name), expected[name], rtol=1e-4, atol=1e-6):
             faults.append(name)
 

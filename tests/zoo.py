@@ -267,3 +267,9 @@ def build(name: str, seed: int = 0) -> Pair:
 
 def arrays_of(nest: Any) -> list[np.ndarray]:
     return [np.asarray(keras.ops.convert_to_numpy(leaf)) for leaf in keras.tree.flatten(nest)]
+
+
+def gradient_of(session: Any, layer: str, sample: int, target: int) -> np.ndarray:
+    """Return the gradient of a class's score with respect to a layer, for one sample."""
+    values = session.attribution("saliency", layer=layer, sample=sample, target=target).values[0]
+    return values.reshape(session.activation(layer)[sample].shape)

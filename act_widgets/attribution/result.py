@@ -2,68 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from ..errors import InputError, LayerKindError
-
-# Below this share of what its channels add up to, a map is rounding noise.
-_NOISE = 1e-6
+from ..errors import InputError
+from ..keys import Target
+from .resample import resized
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """Maps that say where a class's score comes from.
+    """Maps that say where a score comes from.
 
     Attributes
     ----------
-    maps : (batch, height, width) float32
-        Raw, not normalised, on the grid of the layer.
-    values : (batch, height, width, channels) float32
-        Each channel's share, before channels are added up.
-    method, layer : str
-        Name of the method and address of the layer.
-    target : int or tuple of int
-        The class explained; one for each sample if none was asked for.
+    maps : (batch, height, width) float32 ndarray
+        Raw, not normalised, on the grid of the layer or input: ``(batch, time)`` for sequences, ``(batch,
+        depth, height, width)`` for volumes, ``(batch, features)`` for vectors.
+    values : (batch, height, width, channels) float32 ndarray
+        As computed, before channels are reduced to one number.
+    method : str
+        Name of the method.
+    layer : str
+        Address of the layer or input.
+    target : int, Target, or tuple of int
+        What is explained: a class, a unit, or each sample's first class if none was asked for.
     scores : str
-        Which scores were explained: ``"logits"`` or ``"probabilities"``.
-    connected : bool
-        Whether the score depends on the layer at all.
-    moved : (batch,) float32
-        Largest gradient of each sample's score with respect to the layer.
+        Which scores were explained: ``"logits"``, ``"probabilities"``, or ``"activations"`` of a layer.
     signed : bool
         Whether maps have values of both signs.
+    connected : bool
+        Whether the score depends on the layer at all.
+    params : dict
+        The method's parameters.
+    remarks : tuple of str
+        What the method says of its result.
+    completeness : (batch,) float32 ndarray or None
+        Integrated gradients: how far the values are from adding up to what the score gained, as a share of
+        that.
+    spread : ndarray or None
+        SmoothGrad: the standard error of `values`, of the same shape.
     """
 
     maps: np.ndarray
     values: np.ndarray
     method: str
     layer: str
-    target: int | tuple[int, ...]
+    target: int | Target | tuple[int, ...]
     scores: str
-    connected: bool
-    moved: np.ndarray
     signed: bool = False
+    connected: bool = True
+    params: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    completeness: np.ndarray | None = None
+    spread: np.ndarray | None = None
+    reasons: tuple[str | None, ...] = (None,)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of maps and values."""
+        spread = 0 if self.spread is None else self.spread.nbytes
+        return self.maps.nbytes + self.values.nbytes + spread
 
     def upsampled(self, shape: Sequence[int]) -> np.ndarray:
-        """Return the maps of height and width `shape`, interpolated bilinearly.
+        """Return the maps with their positions resized to `shape`, interpolated linearly.
+
+        Parameters
+        ----------
+        shape : sequence of int
+            Height and width, or one number for each axis of positions.
 
         Returns
         -------
-        (batch, height, width) float32
+        (batch, height, width) float32 ndarray
+
+        Raises
+        ------
+        InputError
+            If there is not one positive number for each axis.
         """
-        height, width = shape
-        if self.maps.ndim != 3:
-            raise LayerKindError(
-                "Only maps with two spatial axes can be resized. "
-                f"Received: maps of shape {self.maps.shape} at '{self.layer}'. "
-                "Expected: (batch, height, width)."
+        sizes = tuple(shape)
+        if len(sizes) != self.maps.ndim - 1 or not all(
+            isinstance(n, int | np.integer) and n > 0 for n in sizes
+        ):
+            raise InputError(
+                f"Maps are resized to one size for each axis. Received: {sizes}. "
+                f"Expected: {self.maps.ndim - 1} positive integers, for maps of shape {self.maps.shape[1:]}."
             )
-        pictures = (Image.fromarray(np.ascontiguousarray(m, np.float32)) for m in self.maps)
-        return np.stack([np.asarray(p.resize((width, height), Image.Resampling.BILINEAR)) for p in pictures])
+        return resized(self.maps, sizes, first=1)
 
     def blank_reason(self, sample: int) -> str | None:
         """Return why a sample's map shows nothing, as measured, or None if it shows something.
@@ -78,35 +107,22 @@ class Attribution:
                 f"No sample {sample}: there are {len(self.maps)} maps. Received: sample={sample}. "
                 f"Expected: 0 to {len(self.maps) - 1}."
             )
-        values, chart = self.values[sample], self.maps[sample]
-        total = values.sum(-1)
-        # In the order in which one makes the next meaningless.
-        reasons = (
-            (
-                not np.isfinite(values).all(),
-                f"'{self.layer}' or its gradient holds NaN or infinite values.",
-            ),
-            (
-                not self.connected,
-                f"The score does not depend on '{self.layer}': no gradient arrives there.",
-            ),
-            (
-                self.moved[sample] == 0,
-                f"The gradient at '{self.layer}' is exactly zero everywhere: "
-                "units behind it are off, or the score is saturated.",
-            ),
-            (
-                not values.any(),
-                f"Every activation of '{self.layer}' with a weight in the score is 0 for this sample.",
-            ),
-            (
-                chart.size == 1,
-                f"'{self.layer}' has a single position, so its map has no places to compare.",
-            ),
-            (
-                chart.max(initial=0) <= _NOISE * np.abs(values).sum(-1).max(initial=0),
-                f"Every place at '{self.layer}' speaks against this class (from {total.min():.3g} to "
-                f"{total.max():.3g}), and Grad-CAM keeps only what speaks for it.",
-            ),
-        )
-        return next((words for holds, words in reasons if holds), None)
+        return self.reasons[sample]
+
+
+def joined(parts: Sequence[Attribution], target: int | Target | tuple[int, ...]) -> Attribution:
+    """Return the attributions of single samples as one of a batch."""
+    first = parts[0]
+    spread = [part.spread for part in parts if part.spread is not None]
+    completeness = [part.completeness for part in parts if part.completeness is not None]
+    return replace(
+        first,
+        maps=np.concatenate([part.maps for part in parts]),
+        values=np.concatenate([part.values for part in parts]),
+        target=target,
+        connected=any(part.connected for part in parts),
+        remarks=tuple(dict.fromkeys(remark for part in parts for remark in part.remarks)),
+        completeness=np.concatenate(completeness) if completeness else None,
+        spread=np.concatenate(spread) if spread else None,
+        reasons=tuple(reason for part in parts for reason in part.reasons),
+    )

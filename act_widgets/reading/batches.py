@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,15 +31,16 @@ def by_channel(activation: np.ndarray, axis: int) -> np.ndarray:
     )
 
 
-def leaves(nest: Any) -> Iterator[np.ndarray]:
-    """Yield every array in whatever structure the model returns."""
-    if isinstance(nest, dict):
-        nest = list(nest.values())
+def named_leaves(nest: Any, name: str = "") -> dict[str, np.ndarray]:
+    """Return every array in whatever structure the model returns, by its keys and indices joined by dots."""
     if isinstance(nest, np.ndarray):
-        yield nest
-    elif isinstance(nest, list | tuple):
-        for part in nest:
-            yield from leaves(part)
+        return {name or "0": nest}
+    if not isinstance(nest, dict | list | tuple):
+        return {}
+    found: dict[str, np.ndarray] = {}
+    for key, part in nest.items() if isinstance(nest, dict) else enumerate(nest):
+        found |= named_leaves(part, f"{name}.{key}" if name else str(key))
+    return found
 
 
 def no_batch_axis(tap: Tap, shape: tuple[int, ...], samples: int) -> LayerKindError:

@@ -11,7 +11,7 @@ import numpy as np
 from ..keys import Tap
 from ..sources.inputs import Inputs
 from ..sources.protocol import Reading, Source
-from .batches import leaves
+from .batches import named_leaves
 from .cache import ByteCache
 
 # All activations of a convolutional network take roughly this many times its input. It only
@@ -29,7 +29,11 @@ class Outputs(NamedTuple):
     @classmethod
     def of(cls, reading: Reading) -> Outputs:
         """Return a reading's outputs."""
-        return cls(reading.outputs, reading.main_output, sum(a.nbytes for a in leaves(reading.outputs)))
+        return cls(
+            reading.outputs,
+            reading.main_output,
+            sum(a.nbytes for a in named_leaves(reading.outputs).values()),
+        )
 
 
 class Blocks:
@@ -59,6 +63,8 @@ class Blocks:
         What is larger than the budget, told in words.
     passes : int
         How often the model ran.
+    sample_bytes : int
+        What the activations of one sample take; 0 before the first pass.
     """
 
     def __init__(self, source: Source, inputs: Inputs, cache: ByteCache) -> None:
@@ -70,6 +76,7 @@ class Blocks:
         self.unreachable: dict[str, str] = {}
         self.refused: dict[str, str] = {}
         self.passes = 0
+        self.sample_bytes = 0
         self._fits = True
         likely = cache.budget // (max(1, inputs.sample_bytes) * _ACTIVATIONS_PER_INPUT)
         self.size = inputs.size if source.is_indivisible else int(np.clip(likely, 1, inputs.size))
@@ -115,7 +122,10 @@ class Blocks:
             self.passes += 1
             self.taps = self.taps or reading.taps
             self.unreachable = reading.unreachable
-            self._fits &= sum(value.nbytes for value in reading.values.values()) <= self.cache.budget
+            made = sum(value.nbytes for value in reading.values.values())
+            start, stop = self.rows(block)
+            self.sample_bytes = max(self.sample_bytes, made // (stop - start))
+            self._fits &= made <= self.cache.budget
             for address, value in reading.values.items():
                 if not self.cache.put(("activation", address, block), value):
                     self.refused[address] = self._too_large(address, value, block)

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, LayerKindError, ModelError
-from ..keys import Head, Tap, resolve
+from ..errors import InputError, ModelError
+from ..keys import Head, Score, Tap, resolve
 from ..model_graph import Graph
 from ..sources.inputs import Inputs
-from ..sources.protocol import Reading, Source
+from ..sources.protocol import MAIN, Reading, Source, unnamed_inputs
 from .batches import are_probabilities, by_channel, by_unit, joined, no_batch_axis
 from .blocks import Blocks
 from .cache import ByteCache
+from .explained import Explained
 
 DEFAULT_BUDGET = 1 << 30
 
@@ -48,6 +49,10 @@ class Reader:
         self.blocks = Blocks(source, inputs, self.cache)
         self.backward_passes = 0
         self.resumed_passes = 0
+        self.varied_runs = 0
+        self.pace: dict[bool, Any] = {}
+        self._behind: dict[str, str | None] = {}
+        self._before: dict[Score, frozenset[str]] = {}
         self._graph: Graph | None = None
 
     @property
@@ -149,16 +154,17 @@ class Reader:
         output = self.output()
         return Head(output.shape[-1], are_probabilities(output))
 
-    @cached_property
-    def scores(self) -> str:
-        """Which scores gradients explain: ``"logits"`` or ``"probabilities"``."""
-        batch, _, known = self._alone(0)
-        activation = self.source.activation(batch, known)
-        return "probabilities" if activation is None and self.head.probabilities else "logits"
+    def activation_behind(self, address: str) -> str | None:
+        """Return ``"softmax"`` or ``"sigmoid"`` if one makes an output of logits; see `Score`."""
+        if address not in self._behind:
+            self._behind[address] = self.source.activation(*self.question(0), Score(address))
+        return self._behind[address]
 
-    def explained(self) -> frozenset[str]:
-        """Return the addresses that the scores depend on."""
-        return self.source.explained(self.inputs)
+    def depends_on(self, score: Score = MAIN) -> frozenset[str]:
+        """Return the addresses that scores depend on."""
+        if score not in self._before:
+            self._before[score] = self.source.explained(self.inputs, score)
+        return self._before[score]
 
     def graph(self) -> Graph:
         """Return the model's calls and edges, read once."""
@@ -172,39 +178,157 @@ class Reader:
         """Whether the graph was read already."""
         return self._graph is not None
 
-    def gradient(self, layer: str, targets: Sequence[int]) -> np.ndarray | None:
-        """Return the gradient of each sample's target score with respect to a layer.
+    def gradient(self, address: str, sample: int, explained: Explained, rule: str = "") -> np.ndarray | None:
+        """Return the gradient of a sample's score, without the batch axis; None if there is none.
+
+        One backward pass keeps the gradients for all layers, so that the next layer is looked up.
 
         Parameters
         ----------
-        layer : str
-            Address of the layer.
-        targets : sequence of int
-            A class for each sample.
+        address : str
+            Of a tap of floating-point numbers, or of an input.
+        sample : int
+            Number of the sample.
+        explained : Explained
+            The score.
+        rule : str
+            How ReLUs pass a gradient back; their own way if empty.
+        """
+        with self.blocks.lock:
+            kept = self.cache.get(("gradient", address, sample, explained, rule))
+            if kept is None:
+                kept = self._backward(address, sample, explained, rule)
+        if kept is None or kept.size == 0:
+            return None
+        if kept.shape[:1] != (1,):
+            raise no_batch_axis(self.taps[address], kept.shape, 1)
+        return kept[0]
+
+    def _backward(self, address: str, sample: int, explained: Explained, rule: str) -> np.ndarray | None:
+        wanted = dict.fromkeys([address, *(tap.address for tap in self.taps.values() if tap.is_float)])
+        batch, row, known = self._alone(sample)
+        mask = explained.mask(batch.size)
+        mask[np.arange(batch.size) != row] = 0
+        made = self.source.gradients(
+            batch, list(wanted), mask, known, score=explained.score, rule=rule
+        ).values
+        self.backward_passes += 1
+        if batch.size > 1:
+            # Copies: a part of an array holds the whole of it in memory.
+            made = {a: g[row : row + 1].copy() if len(g) == batch.size else g for a, g in made.items()}
+        for wished in wanted:
+            self._keep_gradient(wished, sample, explained, rule, made.get(wished))
+        return made.get(address)
+
+    def read_gradients(self, address: str, explained: Sequence[Explained], rule: str = "") -> None:
+        """Read and keep the gradients of all samples at one layer: a pass for each block of them.
+
+        Where samples of a batch depend on one another nothing is done: each needs a pass of its own.
+        """
+        if self._together or len({e.score for e in explained}) > 1:
+            return
+        for block in range(self.blocks.count):
+            start, stop = self.blocks.rows(block)
+            keys = [("gradient", address, i, explained[i], rule) for i in range(start, stop)]
+            if stop - start < 2 or all(key in self.cache for key in keys):
+                continue
+            masks = [explained[i].mask(1) for i in range(start, stop)]
+            if len({m.shape for m in masks}) > 1:
+                return
+            with self.blocks.lock:
+                batch, known = self.inputs.rows(start, stop), self.blocks.kept(block)
+                made = self.source.gradients(
+                    batch, [address], np.concatenate(masks), known, score=explained[start].score, rule=rule
+                ).values.get(address)
+                self.backward_passes += 1
+                if made is None or len(made) == stop - start:
+                    for i in range(start, stop):
+                        row = None if made is None else made[i - start : i - start + 1].copy()
+                        self._keep_gradient(address, i, explained[i], rule, row)
+
+    def _keep_gradient(
+        self, address: str, sample: int, explained: Explained, rule: str, gradient: np.ndarray | None
+    ) -> None:
+        # An empty array stands for "the score does not depend on it": that is kept too.
+        kept = np.empty(0) if gradient is None else gradient
+        self.cache.put(("gradient", address, sample, explained, rule), kept)
+
+    def has_gradient(self, address: str, sample: int, explained: Explained, rule: str = "") -> bool:
+        """Whether the gradient for one sample can be looked up."""
+        return ("gradient", address, sample, explained, rule) in self.cache
+
+    def input_value(self, address: str, sample: int) -> np.ndarray | None:
+        """Return one sample of the input at an address, or None if it is no input's."""
+        names = self.input_addresses
+        return self.inputs.arrays[names.index(address)][sample] if address in names else None
+
+    @cached_property
+    def input_addresses(self) -> list[str]:
+        """An address for each input: its layer's name, or its number."""
+        named = [
+            tap.address for tap in self.taps.values() if tap.kind == "InputLayer" and "/" not in tap.address
+        ]
+        return unnamed_inputs(named, len(self.inputs.arrays))
+
+    def varied(
+        self,
+        address: str,
+        sample: int,
+        values: np.ndarray,
+        explained: Explained,
+        with_gradients: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return a sample's scores, and gradients, with other values in place of one tensor.
+
+        Parameters
+        ----------
+        address : str
+            Of a tap, or of an input.
+        sample : int
+            The sample that all else comes from.
+        values : (n, ...) ndarray
+            What the tensor holds instead, in `n` variants.
+        explained : Explained
+            The score.
+        with_gradients : bool
+            Whether the gradients at `address` are wanted.
 
         Returns
         -------
-        ndarray or None
-            ``(batch, ...)`` as the layer's activations, float32; None if the score does not
-            depend on the layer.
+        scores : (n,) float32
+        gradients : (n, ...) float32 or None
         """
-        address = self._float_tap(layer).address
-        parts = [self._gradients(i, t, [address]).get(address) for i, t in enumerate(targets)]
-        found = [part for part in parts if part is not None]
-        return np.concatenate(found) if len(found) == len(parts) else None
+        if self._together and len(values) > 1:
+            parts = [self.varied(address, sample, v[None], explained, with_gradients) for v in values]
+            scores = np.concatenate([scores for scores, _ in parts])
+            return scores, np.concatenate([g for _, g in parts if g is not None]) if with_gradients else None
+        batch, row = (self.inputs, sample) if self._together else (self.inputs.rows(sample, sample + 1), 0)
+        if not self._together:
+            batch = batch.repeated(len(values))
+            row = slice(None)  # type: ignore[assignment]
+        known: dict[str, np.ndarray] = {}
+        if address in self.input_addresses:
+            batch = batch.replaced(self.input_addresses.index(address), row, values)
+        else:
+            known[address] = self._with_row(address, row, values)
+        mask = explained.mask(batch.size)
+        wanted = [address] if with_gradients else []
+        edited = address if known else None
+        with self.blocks.lock:
+            made = self.source.gradients(batch, wanted, mask, known, score=explained.score, edited=edited)
+            self.varied_runs += len(values)
+        scores = np.atleast_1d(made.scores[row]) + np.float32(explained.offset)
+        if not with_gradients:
+            return scores, None
+        slopes = made.values.get(address)
+        return scores, np.zeros_like(values) if slopes is None else slopes[row].reshape(values.shape)
 
-    def sample_gradient(self, layer: str, sample: int, target: int) -> np.ndarray | None:
-        """Return the gradient for one sample, without the batch axis.
-
-        One backward pass keeps the gradients for all layers, so that the next layer is looked up.
-        """
-        address = self._float_tap(layer).address
-        self.check_sample(sample)
-        wanted = [tap.address for tap in self.taps.values() if tap.is_float]
-        gradient = self._gradients(sample, target, wanted, needed=address).get(address)
-        if gradient is not None and gradient.shape[:1] != (1,):
-            raise no_batch_axis(self.taps[address], gradient.shape, 1)
-        return None if gradient is None else gradient[0]
+    def _with_row(self, address: str, row: Any, values: np.ndarray) -> np.ndarray:
+        if not self._together:
+            return values
+        whole = self.activation(address).copy()
+        whole[row] = values[0]
+        return whole
 
     def resume(self, layer: str, change: Change) -> Any:
         """Return the outputs as they are when a layer's activation is changed.
@@ -231,10 +355,6 @@ class Reader:
             self.resumed_passes += 1
             return self.source.resume(self.inputs.rows(start, stop), address, value, self.blocks.kept(block))
 
-    def has_gradient(self, layer: str, sample: int, target: int) -> bool:
-        """Whether the gradient for one sample can be looked up."""
-        return ("gradient", layer, sample, target) in self.cache
-
     def check_sample(self, sample: int) -> int:
         """Return `sample`, or raise an `InputError` when the batch has no such one."""
         if 0 <= sample < self.inputs.size:
@@ -251,44 +371,17 @@ class Reader:
         shared = first.shape[:1] != (stop - start,) and all(np.array_equal(first, p) for p in parts)
         return first if shared else joined(parts)
 
-    def _float_tap(self, layer: str) -> Tap:
-        tap = self.tap(layer)
-        if not tap.is_float:
-            raise LayerKindError(
-                f"Layer '{tap.address}' holds {tap.dtype}, which has no gradient. "
-                "Expected: a layer of floating-point numbers."
-            )
-        return tap
-
-    def _gradients(
-        self, sample: int, target: int, wanted: list[str], needed: str | None = None
-    ) -> dict[str, np.ndarray | None]:
-        """Return the kept gradients of one sample; one backward pass if the needed one is missing."""
-        needed = wanted[0] if needed is None else needed
-        with self.blocks.lock:
-            kept = self.cache.get(("gradient", needed, sample, target))
-            if kept is not None:
-                return {needed: kept if kept.size else None}
-            unit, sign = self.head.unit_and_sign(self.head.check(target))
-            batch, row, known = self._alone(sample)
-            mask = np.zeros((batch.size, self.head.units), np.float32)
-            mask[row, unit] = sign
-            made = self.source.gradients(batch, wanted, mask, known)
-            self.backward_passes += 1
-            if batch.size > 1:
-                # Copies: a part of an array holds the whole of it in memory.
-                made = {a: g[row : row + 1].copy() if len(g) == batch.size else g for a, g in made.items()}
-            for address in wanted:
-                # An empty array stands for "the score does not depend on it": that is kept too.
-                self.cache.put(("gradient", address, sample, target), made.get(address, np.empty(0)))
-            return dict(made)
-
     @cached_property
     def _together(self) -> bool:
         """Whether the gradient of one sample takes the whole batch."""
         if self.source.is_indivisible or self.inputs.size == 1:
             return self.source.is_indivisible
         return self.source.mixes(self.inputs.rows(0, 1), self.blocks.outputs(0).main[:1])
+
+    def question(self, sample: int) -> tuple[Inputs, dict[str, np.ndarray]]:
+        """Return the smallest batch that holds a sample, and what is known of it."""
+        batch, _, known = self._alone(sample)
+        return batch, known
 
     def _alone(self, sample: int) -> tuple[Inputs, int, dict[str, np.ndarray]]:
         """Return the smallest batch that holds a sample, its row there, and what is known of it."""

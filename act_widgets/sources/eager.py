@@ -14,7 +14,7 @@ from ..keys import Tap
 from .inputs import Inputs, expected_inputs
 from .intercept import intercept
 from .libraries import is_a
-from .protocol import Reading, main_output
+from .protocol import Reading, main_output, unnamed_inputs
 from .recorder import Recorder
 from .state import untouched
 
@@ -32,7 +32,7 @@ def call(model: Any, inputs: Inputs, recorder: Recorder, training: bool) -> tupl
     tensors = [keras.ops.convert_to_tensor(array) for array in inputs.arrays]
     try:
         with untouched(model), intercept(recorder, model):
-            given = recorder.given(input_names(model), tensors)
+            given = recorder.given(unnamed_inputs(input_names(model), len(tensors)), tensors)
             outputs = model(inputs.pack(given), training=training)
             recorder.list_uncalled()
             return given, outputs

@@ -57,6 +57,16 @@ class Inputs:
         """Return the samples from `start` up to `stop`."""
         return Inputs(tuple(a[start:stop] for a in self.arrays), self.structure)
 
+    def repeated(self, count: int) -> Inputs:
+        """Return `count` copies of a single sample."""
+        return Inputs(tuple(np.repeat(a, count, axis=0) for a in self.arrays), self.structure)
+
+    def replaced(self, index: int, rows: int | slice, values: np.ndarray) -> Inputs:
+        """Return the batch with other values in some rows of one array."""
+        array = self.arrays[index].copy()
+        array[rows] = values[0] if isinstance(rows, int) else values
+        return Inputs((*self.arrays[:index], array, *self.arrays[index + 1 :]), self.structure)
+
     def pack(self, leaves: Sequence[Any]) -> Any:
         """Return `leaves` in the structure that the model's call takes."""
         return keras.tree.pack_sequence_as(self.structure, list(leaves))

@@ -10,15 +10,17 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ..errors import InputError, ModelError
+from ..keys import Score
 from ..model_graph import Graph
 from . import eager
 from .edges import read_graph
 from .fingerprint import Fingerprint, differing, fingerprint
 from .inputs import Inputs, example_inputs, read_inputs
 from .libraries import is_a, is_layer, is_legacy, other_variables, sublayers, weights_of
-from .protocol import Reading
+from .protocol import MAIN, Gradients, Reading, Source
 from .recorder import INSIDE, UNCALLED, Recorder
 from .replay import Replay
 from .trace import Trace, trace_model
@@ -107,15 +109,33 @@ class KerasSource:
         self._build(inputs)
         return eager.look(self.model, inputs, wanted, self.training)
 
-    def activation(self, inputs: Inputs, known: Mapping[str, np.ndarray]) -> str | None:
+    def activation(self, inputs: Inputs, known: Mapping[str, np.ndarray], score: Score = MAIN) -> str | None:
         """Return what follows the scores that gradients explain, if they are not the output."""
-        return self.trace(inputs).checked_activation(inputs, known)
+        return self.trace(inputs).checked_activation(inputs, known, score)
 
     def gradients(
-        self, inputs: Inputs, wanted: Sequence[str], mask: np.ndarray, known: Mapping[str, np.ndarray]
-    ) -> dict[str, np.ndarray]:
-        """Return gradients of the masked scores; what the scores do not depend on is left out."""
-        return self.trace(inputs).gradients(inputs, wanted, mask, known)
+        self,
+        inputs: Inputs,
+        wanted: Sequence[str],
+        mask: np.ndarray,
+        known: Mapping[str, np.ndarray],
+        *,
+        score: Score = MAIN,
+        rule: str = "",
+        edited: str | None = None,
+    ) -> Gradients:
+        """Return the masked scores and their gradients."""
+        return self.trace(inputs).gradients(
+            inputs, wanted, mask, known, score=score, rule=rule, edited=edited
+        )
+
+    def gates(self, inputs: Inputs) -> int:
+        """Return the number of ReLUs."""
+        return self.trace(inputs).gates
+
+    def shuffled(self, inputs: Inputs, seed: int) -> Source:
+        """Return the model with the values of each weight array in another order; it stays as it is."""
+        return ShuffledSource(self, inputs, seed)
 
     def resume(
         self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]
@@ -123,9 +143,9 @@ class KerasSource:
         """Return the outputs with `value` in place of one activation."""
         return self.trace(inputs).resume(inputs, address, value, known)
 
-    def explained(self, inputs: Inputs) -> frozenset[str]:
+    def explained(self, inputs: Inputs, score: Score = MAIN) -> frozenset[str]:
         """Return the addresses that the scores depend on."""
-        return self.trace(inputs).seen(inputs).explained
+        return self.trace(inputs).seen(inputs).explained(score)
 
     def mixes(self, sample: Inputs, output: np.ndarray) -> bool:
         """Return whether the first sample alone gives another output than in its batch, or none."""
@@ -240,6 +260,64 @@ class KerasSource:
             # All samples: a recurrent state is created for this many.
             eager.call(self.model, inputs, Recorder(self.model), self.training)
         _called.add(self.model)
+
+
+class ShuffledSource(KerasSource):
+    """A model whose trace reads other variables: each with the values of the model's own, shuffled.
+
+    Parameters
+    ----------
+    origin : KerasSource
+        The model as it is.
+    inputs : Inputs
+        What to trace it for, if it was not.
+    seed : int
+        Of the order.
+    """
+
+    def __init__(self, origin: KerasSource, inputs: Inputs, seed: int) -> None:
+        super().__init__(origin.model, origin.training)
+        self._origin = origin
+        rng = np.random.default_rng(seed)
+        variables = {id(v.handle): v for v in map(_variable, weights_of(origin.model)) if v.dtype.is_floating}
+        # Kept: the handles alone do not keep the variables alive.
+        self._others = {place: _shuffled(variable, rng) for place, variable in variables.items()}
+        self._own: dict[int, Trace] = {}
+        self.trace(inputs)
+
+    def trace(self, inputs: Inputs) -> Answers:
+        """Return the model's trace, reading the shuffled variables."""
+        answers = self._origin.trace(inputs)
+        if isinstance(answers, Replay):
+            raise ModelError(
+                f"Weights can be shuffled only in a model that can be traced. Received: '{self.name}', which "
+                f"is called anew for each question. {answers.reason}"
+            )
+        with self._tracing:
+            if id(answers) not in self._own:
+                captured = {
+                    name: self._others[id(outer)].handle if id(outer) in self._others else outer
+                    for name, outer in answers.captured.items()
+                }
+                self._own[id(answers)] = answers.with_variables(captured)
+            return self._own[id(answers)]
+
+    def forward(self, inputs: Inputs, wanted: Sequence[str] | None = None) -> Reading:
+        """Run the model once with its weights shuffled."""
+        return self.trace(inputs).forward(inputs, wanted)
+
+    def mixes(self, sample: Inputs, output: np.ndarray) -> bool:
+        """Return whether samples depend on one another."""
+        return not _agree(self.forward(sample, []).main_output, output)
+
+
+def _variable(weight: Any) -> Any:
+    return getattr(weight, "_value", weight)
+
+
+def _shuffled(variable: Any, rng: np.random.Generator) -> tf.Variable:
+    values = variable.numpy()
+    return tf.Variable(rng.permutation(values.reshape(-1)).reshape(values.shape), dtype=variable.dtype)
 
 
 def _agree(output: np.ndarray, expected: np.ndarray) -> bool:

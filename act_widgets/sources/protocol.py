@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..keys import Tap
+from ..keys import Score, Tap
 from ..model_graph import Graph
 from .inputs import Inputs
+
+MAIN = Score()
+INPUT = "~input:"
+"""Before the number of an input that the model does not name."""
+
+OUTPUT = "~output:"
+"""Before an output's name: the keys and indices that lead to it, joined by dots."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +45,34 @@ class Reading:
     unreachable: dict[str, str]
 
 
+class Gradients(NamedTuple):
+    """What one backward pass gave.
+
+    Attributes
+    ----------
+    values : dict of str to ndarray
+        By address, as the activations; what the scores do not depend on is left out.
+    scores : (batch,) ndarray
+        The masked scores themselves.
+    """
+
+    values: dict[str, np.ndarray]
+    scores: np.ndarray
+
+
 def main_output(ranks: Sequence[int | None]) -> int:
     """Return which of several outputs classes are read from, by their number of axes."""
     return next((i for i, rank in enumerate(ranks) if rank == 2), 0)
+
+
+def unnamed_inputs(names: Sequence[str], count: int) -> list[str]:
+    """Return an address for each input: its layer's, or its number where the model states none."""
+    return [*names, *(f"{INPUT}{index}" for index in range(len(names), count))]
+
+
+def output_name(path: Sequence[Any]) -> str:
+    """Return an output's name from the keys and indices that lead to it."""
+    return ".".join(map(str, path)) or "0"
 
 
 class Source(Protocol):
@@ -69,7 +101,7 @@ class Source(Protocol):
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None = None) -> Reading:
         """Run the model once, for all taps or those `wanted`."""
 
-    def activation(self, inputs: Inputs, known: Mapping[str, np.ndarray]) -> str | None:
+    def activation(self, inputs: Inputs, known: Mapping[str, np.ndarray], score: Score = MAIN) -> str | None:
         """Return ``"softmax"`` or ``"sigmoid"`` if gradients explain the scores before one.
 
         Checked with numbers on `inputs`. Traces the model the first time; needs no forward pass
@@ -77,16 +109,49 @@ class Source(Protocol):
         """
 
     def gradients(
-        self, inputs: Inputs, wanted: Sequence[str], mask: np.ndarray, known: Mapping[str, np.ndarray]
-    ) -> dict[str, np.ndarray]:
-        """Return gradients of ``sum(mask * scores)``; needs no forward pass for what is `known`."""
+        self,
+        inputs: Inputs,
+        wanted: Sequence[str],
+        mask: np.ndarray,
+        known: Mapping[str, np.ndarray],
+        *,
+        score: Score = MAIN,
+        rule: str = "",
+        edited: str | None = None,
+    ) -> Gradients:
+        """Return ``sum(mask * scores)`` of each sample, and its gradients.
+
+        Parameters
+        ----------
+        inputs : Inputs
+            The batch.
+        wanted : sequence of str
+            Addresses of floating-point taps and inputs. Those that the scores do not depend on are left out.
+        mask : ndarray
+            ``(batch, units)``, the weight of each unit with its positions averaged; or of the scores' rank,
+            what broadcasts to them.
+        known : mapping of str to ndarray
+            Activations of this batch that need not be computed again.
+        score : Score
+            Which tensor holds the scores.
+        rule : str
+            How ReLUs pass a gradient back: ``"guided"``, ``"deconvnet"``, or their own way if empty.
+        edited : str, optional
+            The address in `known` that holds another value than the model gives it.
+        """
+
+    def gates(self, inputs: Inputs) -> int:
+        """Return the number of ReLUs that a rule changes."""
+
+    def shuffled(self, inputs: Inputs, seed: int) -> Source:
+        """Return the model as it would be with the values of each weight array in another order."""
 
     def resume(
         self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]
     ) -> Reading:
         """Return the outputs with `value` in place of one activation; computes what lies behind it."""
 
-    def explained(self, inputs: Inputs) -> frozenset[str]:
+    def explained(self, inputs: Inputs, score: Score = MAIN) -> frozenset[str]:
         """Return the addresses that the scores depend on. Traces the model the first time."""
 
     def forget(self) -> None:

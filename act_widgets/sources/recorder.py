@@ -109,11 +109,10 @@ class Recorder:
         return id(layer) in self._members and self._stack[-1].operation is not layer
 
     def given(self, names: Sequence[str], tensors: Sequence[Any]) -> list[Any]:
-        """Return the tensors that the model is called on; the first ones are inputs with names."""
+        """Return the tensors that the model is called on, given its inputs and their addresses."""
         if self._replace is None:
             return list(tensors)
-        named = [self._replace(name, tensor) for name, tensor in zip(names, tensors, strict=False)]
-        return [*named, *tensors[len(named) :]]
+        return [self._replace(name, tensor) for name, tensor in zip(names, tensors, strict=True)]
 
     def call(self, operation: Any, original: Callable, args: tuple, kwargs: dict) -> Any:
         """Make the call under the address that its place in the model gives it."""

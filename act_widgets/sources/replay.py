@@ -14,11 +14,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import op_callbacks
 
-from ..keys import Tap
+from ..errors import ModelError
+from ..keys import Score, Tap
 from . import eager
 from .inputs import Inputs
 from .logits import confirmed, find_logits
-from .protocol import Reading, main_output
+from .protocol import MAIN, OUTPUT, Gradients, Reading, main_output, output_name, unnamed_inputs
 from .recorder import Call, Recorder, own_identity
 from .scores import masked_score
 from .subgraph import upstream
@@ -101,8 +102,17 @@ class Logged:
     tensors: dict[str, LoggedTensor]
     taps: dict[str, Tap]
     calls: list[Call]
+    outputs: dict[str, LoggedTensor]
+    main: LoggedTensor
     unreachable: dict[str, str]
-    explained: frozenset[str]
+
+    def explained(self, score: Score) -> frozenset[str]:
+        """Return the addresses that the scores depend on."""
+        named = dict(zip(unnamed_inputs([], len(self.inputs)), self.inputs, strict=True)) | self.tensors
+        tensor = _place(score.address, self.main, self.outputs, named)
+        is_output = any(tensor is output for output in self.outputs.values())
+        before = upstream(find_logits(tensor)[0] if score.logits and is_output else tensor)
+        return frozenset(a for a, place in named.items() if place.op.name in before)
 
 
 class Replay:
@@ -143,7 +153,8 @@ class Replay:
         names = eager.input_names(self._model())
         starts = [log[tensor] for tensor in given]
         called = {address: log[tensor] for address, tensor in recorder.tensors.items()}
-        before = upstream(find_logits(log[_main(outputs)])[0])
+        main = log[_main(outputs)]
+        ends = {name: log[leaf] for name, leaf in _tensors(outputs).items()}
         log.let_go()
         tensors = dict(zip(names, starts, strict=False)) | called
         return Logged(
@@ -152,39 +163,68 @@ class Replay:
             tensors=tensors,
             taps=eager.input_taps(names, inputs) | recorder.taps,
             calls=recorder.calls,
+            outputs=ends,
+            main=main,
             unreachable=recorder.unreachable,
-            explained=frozenset(a for a, tensor in tensors.items() if tensor.op.name in before),
         )
 
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None) -> Reading:
         """Return the tensors at `wanted`, or all, and the outputs."""
         return eager.look(self._model(), inputs, wanted, self._training)
 
-    def checked_activation(self, inputs: Inputs, _known: Mapping[str, np.ndarray]) -> str | None:
+    def checked_activation(
+        self, inputs: Inputs, _known: Mapping[str, np.ndarray], score: Score = MAIN
+    ) -> str | None:
         """Return the activation between scores and output, if numbers confirm it."""
         log = OperationLog()
-        *_, outputs = self._call(inputs, log)
-        return _scores(log, outputs)[1]
+        recorder, given, outputs = self._call(inputs, log)
+        return _scores(log, outputs, self._placed(recorder, given), score)[1]
+
+    @property
+    def gates(self) -> int:
+        """An eager call takes no other rule."""
+        raise self._no_rule()
 
     def gradients(
-        self, inputs: Inputs, wanted: Sequence[str], mask: np.ndarray, _known: Mapping[str, np.ndarray]
-    ) -> dict[str, np.ndarray]:
-        """Return the gradients of the masked scores with respect to `wanted`."""
+        self,
+        inputs: Inputs,
+        wanted: Sequence[str],
+        mask: np.ndarray,
+        known: Mapping[str, np.ndarray],
+        *,
+        score: Score = MAIN,
+        rule: str = "",
+        edited: str | None = None,
+    ) -> Gradients:
+        """Return the masked scores, and their gradients with respect to `wanted`; see `Source`."""
+        if rule:
+            raise self._no_rule()
         log = OperationLog()
         watched: dict[str, Any] = {}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
 
             def watch(address: str, tensor: Any) -> Any:
-                own = own_identity(tensor)
+                own = tf.constant(known[address], tensor.dtype) if address == edited else own_identity(tensor)
                 if address in wanted:
                     tape.watch(own)
                     watched[address] = own
                 return own
 
-            *_, outputs = self._call(inputs, log, watch)
-            score = masked_score(_scores(log, outputs)[0], mask)
-        made = tape.gradient(score, watched)
-        return {a: eager.as_array(tf.convert_to_tensor(g)) for a, g in made.items() if g is not None}
+            recorder, given, outputs = self._call(inputs, log, watch)
+            scores = masked_score(_scores(log, outputs, self._placed(recorder, given), score)[0], mask)
+        made = tape.gradient(scores, watched)
+        values = {a: eager.as_array(tf.convert_to_tensor(g)) for a, g in made.items() if g is not None}
+        return Gradients(values, eager.as_array(scores))
+
+    def _no_rule(self) -> ModelError:
+        return ModelError(
+            "ReLUs take another rule only in a model that can be traced. Received: one that is called anew "
+            f"for each question. {self.reason}"
+        )
+
+    def _placed(self, recorder: Recorder, given: Sequence[Any]) -> dict[str, Any]:
+        names = unnamed_inputs(eager.input_names(self._model()), len(given))
+        return dict(zip(names, given, strict=True)) | recorder.tensors
 
     def resume(
         self, inputs: Inputs, address: str, value: np.ndarray, _known: Mapping[str, np.ndarray]
@@ -207,15 +247,33 @@ class Replay:
         return recorder, given, outputs
 
 
+def _tensors(outputs: Any) -> dict[str, Any]:
+    leaves = keras.tree.flatten_with_path(outputs)
+    return {output_name(path): leaf for path, leaf in leaves if isinstance(leaf, tf.Tensor)}
+
+
 def _main(outputs: Any) -> Any:
-    flat = [leaf for leaf in keras.tree.flatten(outputs) if isinstance(leaf, tf.Tensor)]
+    flat = list(_tensors(outputs).values())
     return flat[main_output([leaf.shape.rank for leaf in flat])]
 
 
-def _scores(log: OperationLog, outputs: Any) -> tuple[Any, str | None]:
+def _place(address: str, main: Any, outputs: Mapping[str, Any], named: Mapping[str, Any]) -> Any:
+    if address.startswith(OUTPUT):
+        return outputs[address[len(OUTPUT) :]]
+    return named[address] if address else main
+
+
+def _scores(
+    log: OperationLog, outputs: Any, named: Mapping[str, Any], score: Score
+) -> tuple[Any, str | None]:
     """Return the tensor that is explained, and the activation that follows it."""
-    main = _main(outputs)
-    scores, activation = find_logits(log[main])
-    if activation and confirmed(activation, eager.as_array(scores.value), eager.as_array(main)) is not False:
-        return scores.value, activation
-    return main, None
+    ends = _tensors(outputs)
+    tensor = _place(score.address, _main(outputs), ends, named)
+    if score.logits and any(tensor is output for output in ends.values()):
+        scores, activation = find_logits(log[tensor])
+        if (
+            activation
+            and confirmed(activation, eager.as_array(scores.value), eager.as_array(tensor)) is not False
+        ):
+            return scores.value, activation
+    return tensor, None

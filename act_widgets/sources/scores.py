@@ -8,17 +8,24 @@ import tensorflow as tf
 
 
 def masked_score(scores: Any, mask: Any) -> Any:
-    """Return ``sum(mask * scores)``, the scores of a unit averaged over its positions.
+    """Return ``sum(mask * scores)`` of each sample, ``(batch,)``.
 
     Parameters
     ----------
     scores : tf.Tensor
         ``(batch,)`` or ``(batch, ..., units)``.
-    mask : (batch, units) tf.Tensor or ndarray
-        Weight of each unit in each sample's score.
+    mask : tf.Tensor or ndarray
+        ``(batch, units)``: weight of each unit in each sample's score, its positions averaged. Of another
+        rank: what broadcasts to the scores' own shape.
     """
     rank = scores.shape.rank or 1
     scores = scores if rank > 1 else scores[:, None]
-    if rank > 2:
+    if len(mask.shape) == 2 < rank:
         scores = tf.reduce_mean(scores, axis=list(range(1, rank - 1)))
-    return tf.reduce_sum(scores * tf.cast(mask, scores.dtype))
+    weighted = scores * tf.cast(mask, scores.dtype)
+    return tf.reduce_sum(weighted, axis=list(range(1, weighted.shape.rank)))
+
+
+def mask_shape(rank: int) -> list[None]:
+    """Return a mask's shape for a placeholder."""
+    return [None] * max(rank, 2)

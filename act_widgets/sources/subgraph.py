@@ -56,7 +56,11 @@ def _unfused() -> Iterator[None]:
 
 
 def cut(
-    graph: Any, feeds: Sequence[Any], fetches: Sequence[Any], aliases: dict[str, Any] | None = None
+    graph: Any,
+    feeds: Sequence[Any],
+    fetches: Sequence[Any],
+    aliases: dict[str, Any],
+    captured: dict[str, Any],
 ) -> Cut:
     """Return the part of a graph between `feeds` and `fetches`.
 
@@ -66,13 +70,14 @@ def cut(
         The traced function graph.
     feeds, fetches : sequence of tf.Tensor
         Tensors of `graph`. Feeds that the fetches do not need are allowed.
-    aliases : dict of str to tf.Tensor, optional
+    aliases : dict of str to tf.Tensor
         Names of tensors that hold the same value as one of `feeds`; they are fed with it.
+    captured : dict of str to tf.Tensor
+        What stands for the variables' placeholders, by the names of these.
     """
     fed = {feed.name: index for index, feed in enumerate(feeds)}
-    for name, feed in (aliases or {}).items():
+    for name, feed in aliases.items():
         fed.setdefault(name, fed[feed.name])
-    captured = {inner.name: outer for outer, inner in graph.captures}
     nodes, borders = _needed(fetches, stop={*fed, *captured})
     used = tuple(sorted({fed[n] for n in (*borders, *(f.name for f in fetches)) if n in fed}))
     place = {index: at for at, index in enumerate(used)}

@@ -13,14 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import ModelError
-from ..keys import Tap
+from ..keys import Score, Tap
 from .eager import as_array, input_names, input_taps, reading
+from .gates import gates, ruled_copy
 from .inputs import Inputs
 from .intercept import intercept
 from .logits import confirmed, find_logits
-from .protocol import Reading, main_output
+from .protocol import MAIN, OUTPUT, Gradients, Reading, main_output, output_name, unnamed_inputs
 from .recorder import INSIDE, Call, Recorder
-from .scores import masked_score
+from .scores import mask_shape, masked_score
 from .state import untouched
 from .subgraph import Cut, cut, downstream, reached, upstream
 
@@ -29,6 +30,21 @@ _LOOP_INDEX = "PlaceholderWithDefault"
 # Each question from other known activations is a function of its own.
 _MOST_CUTS = 64
 _TENSOR = object()
+SCORE = "~score"
+
+
+@dataclass
+class Scored:
+    """A tensor that is explained, and the scores that it is made of."""
+
+    tensor: Any
+    logits: Any
+    activation: str | None
+    is_confirmed: bool = False
+
+    def of(self, score: Score) -> Any:
+        """Return the tensor that is meant."""
+        return self.logits if score.logits else self.tensor
 
 
 @dataclass
@@ -55,6 +71,8 @@ class Trace:
         The structure the model returns, with a mark for each tensor.
     unreachable : dict of str to str
         Addresses that can't be read in a graph, with the reason.
+    captured : dict of str to tf.Tensor
+        The variables that it reads, by the names of their placeholders.
     checked : set of bool
         Whether its outputs were compared with those of an eager call for one sample (True), for
         several (False).
@@ -69,15 +87,16 @@ class Trace:
     outputs: list[Any]
     output_structure: Any
     unreachable: dict[str, str]
+    captured: dict[str, Any]
     checked: set[bool] = field(default_factory=set)
     _cuts: dict[tuple, Cut] = field(default_factory=dict)
     _behind: dict[str, set[str]] = field(default_factory=dict)
+    _copies: dict[str, Trace] = field(default_factory=dict)
+    _scored: dict[str, Scored] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.RLock)
-    _checked: bool = False
 
     def __post_init__(self) -> None:
         self.main = self.outputs[main_output([o.shape.rank for o in self.outputs])]
-        self.scores, self.activation = find_logits(self.main)
         # What goes into a tap's identity holds the tap's value: feeding it too leaves the whole
         # layer out of the cut.
         self._aliases = {
@@ -85,9 +104,13 @@ class Trace:
             for address, tensor in self.tensors.items()
             if tensor.op.type == "Identity" and tensor.op.inputs
         }
-        self._gradients: dict[str, Any] = {}
-        with self.graph.as_default():
-            self._mask = tf.compat.v1.placeholder(tf.float32, [None, None], "target_mask")
+        self._places = dict(zip(unnamed_inputs(self.names, len(self.inputs)), self.inputs, strict=False))
+        self._places |= self.tensors
+        leaves = keras.tree.flatten_with_path(self.output_structure)
+        names = [output_name(path) for path, leaf in leaves if leaf is _TENSOR]
+        self._named_outputs = dict(zip(names, self.outputs, strict=True))
+        self._gradients: dict[tuple, dict[str, Any]] = {}
+        self._masks: dict[int, Any] = {}
 
     @property
     def batch(self) -> int | None:
@@ -98,11 +121,15 @@ class Trace:
         """Return what a call on these inputs consists of."""
         return self
 
-    @property
-    def explained(self) -> frozenset[str]:
+    def explained(self, score: Score) -> frozenset[str]:
         """The addresses that the scores depend on."""
-        before = upstream(self.scores)
-        return frozenset(a for a, tensor in self.tensors.items() if tensor.op.name in before)
+        before = upstream(self._scores(score.address).of(score))
+        return frozenset(a for a, tensor in self._places.items() if tensor.op.name in before)
+
+    @property
+    def gates(self) -> int:
+        """Number of ReLUs."""
+        return len(gates(self.graph))
 
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None) -> Reading:
         """Return the tensors at `wanted`, or all, and the outputs, from one compiled pass."""
@@ -121,53 +148,106 @@ class Trace:
         return reading(self.taps, values, outputs, self.unreachable)
 
     def gradients(
-        self, inputs: Inputs, wanted: Sequence[str], mask: np.ndarray, known: Mapping[str, np.ndarray]
-    ) -> dict[str, np.ndarray]:
-        """Return the gradients of the masked scores with respect to `wanted`.
-
-        Parameters
-        ----------
-        inputs : Inputs
-            The batch.
-        wanted : sequence of str
-            Addresses of floating-point taps. Those that the scores do not depend on are left out.
-        mask : (batch, units) ndarray
-            Weight of each unit in each sample's score.
-        known : mapping of str to ndarray
-            Activations of this batch that need not be computed again.
-        """
-        self.checked_activation(inputs, known)
+        self,
+        inputs: Inputs,
+        wanted: Sequence[str],
+        mask: np.ndarray,
+        known: Mapping[str, np.ndarray],
+        *,
+        score: Score = MAIN,
+        rule: str = "",
+        edited: str | None = None,
+    ) -> Gradients:
+        """Return the masked scores, and their gradients with respect to `wanted`; see `Source`."""
+        self.checked_activation(inputs, known, score, edited)
+        if rule:
+            return self.copied(rule).gradients(inputs, wanted, mask, known, score=score, edited=edited)
         with self._lock:
-            self._build_gradients(wanted)
-            reached = [address for address in wanted if self._gradients[address] is not None]
-        fetches = [self._gradients[address] for address in reached]
-        return dict(zip(reached, self._run_known(inputs, known, fetches, mask), strict=True))
+            self._build_gradients(wanted, score, mask.ndim)
+            made = self._gradients[score, mask.ndim]
+            reached = [address for address in wanted if made[address] is not None]
+            fetches = [made[SCORE], *(made[address] for address in reached)]
+        scores, *values = self._run_known(inputs, known, fetches, mask, edited)
+        return Gradients(dict(zip(reached, values, strict=True)), scores)
 
-    def _build_gradients(self, wanted: Sequence[str]) -> None:
-        missing = [address for address in wanted if address not in self._gradients]
-        if not missing:
-            return
+    def _build_gradients(self, wanted: Sequence[str], score: Score, rank: int) -> None:
+        made = self._gradients.setdefault((score, rank), {})
+        missing = [address for address in wanted if address not in made]
         with self.graph.as_default():
-            score = masked_score(self.scores, self._mask)
-            made = tf.gradients(score, [self.tensors[a] for a in missing])
-            dense = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in made]
-        self._gradients.update(zip(missing, dense, strict=True))
+            if SCORE not in made:
+                if rank not in self._masks:
+                    self._masks[rank] = tf.compat.v1.placeholder(tf.float32, mask_shape(rank))
+                made[SCORE] = masked_score(self._scores(score.address).of(score), self._masks[rank])
+            if missing:
+                slopes = tf.gradients(made[SCORE], [self._places[a] for a in missing])
+                dense = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in slopes]
+                made.update(zip(missing, dense, strict=True))
 
-    def checked_activation(self, inputs: Inputs, known: Mapping[str, np.ndarray]) -> str | None:
+    def copied(self, rule: str) -> Trace:
+        """Return this trace with another rule for the gradients of its ReLUs."""
+        with self._lock:
+            if rule not in self._copies:
+                self._copies[rule] = self._on(ruled_copy(self.graph, rule), self.captured)
+            return self._copies[rule]
+
+    def with_variables(self, captured: dict[str, Any]) -> Trace:
+        """Return this trace reading other variables."""
+        with self._lock:
+            return self._on(ruled_copy(self.graph, ""), captured)
+
+    def _on(self, graph: Any, captured: dict[str, Any]) -> Trace:
+        return Trace(
+            graph=graph,
+            inputs=[graph.get_tensor_by_name(t.name) for t in self.inputs],
+            names=self.names,
+            tensors={a: graph.get_tensor_by_name(t.name) for a, t in self.tensors.items()},
+            taps=self.taps,
+            calls=self.calls,
+            outputs=[graph.get_tensor_by_name(t.name) for t in self.outputs],
+            output_structure=self.output_structure,
+            unreachable=self.unreachable,
+            captured=captured,
+            checked=self.checked,
+        )
+
+    def _scores(self, address: str) -> Scored:
+        if address not in self._scored:
+            tensor = self._tensor_of(address)
+            ends = {name for o in self.outputs for name in (o.name, *(t.name for t in o.op.inputs))}
+            self._scored[address] = Scored(
+                tensor, *(find_logits(tensor) if tensor.name in ends else (tensor, None))
+            )
+        return self._scored[address]
+
+    def _tensor_of(self, address: str) -> Any:
+        if not address:
+            return self.main
+        if address.startswith(OUTPUT):
+            return self._named_outputs[address[len(OUTPUT) :]]
+        return self._places[address]
+
+    def checked_activation(
+        self,
+        inputs: Inputs,
+        known: Mapping[str, np.ndarray],
+        score: Score = MAIN,
+        edited: str | None = None,
+    ) -> str | None:
         """Return the activation between scores and output, once numbers have confirmed it.
 
         If they do not, the output itself is what gradients explain from then on. Numbers that are
         not finite confirm nothing: the next batch is asked.
         """
         with self._lock:
-            if self.activation and not self._checked:
-                scores, output = self._run_known(inputs, known, [self.scores, self.main])
-                agrees = confirmed(self.activation, scores, output)
+            scored = self._scores(score.address)
+            if scored.activation and not scored.is_confirmed:
+                found = self._run_known(inputs, known, [scored.logits, scored.tensor], edited=edited)
+                agrees = confirmed(scored.activation, *found)
                 if agrees is False:
-                    self.scores, self.activation = self.main, None
+                    scored = self._scored[score.address] = Scored(scored.tensor, scored.tensor, None)
                     self._gradients.clear()
-                self._checked = agrees is not None
-            return self.activation
+                scored.is_confirmed = agrees is not None
+            return scored.activation if score.logits else None
 
     def resume(
         self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]
@@ -187,15 +267,17 @@ class Trace:
         known : mapping of str to ndarray
             Unedited activations of this batch.
         """
-        with self._lock:
-            if address not in self._behind:
-                self._behind[address] = downstream(self.graph, self.tensors[address])
-            behind = self._behind[address]
-        beside = {
-            a: v for a, v in known.items() if a in self.tensors and self.tensors[a].op.name not in behind
-        }
-        flat = self._run_known(inputs, {**beside, address: value}, self.outputs, edited=address)
+        flat = self._run_known(inputs, {**known, address: value}, self.outputs, edited=address)
         return self._reading({}, flat)
+
+    def _beside(self, known: Mapping[str, np.ndarray], edited: str) -> dict[str, np.ndarray]:
+        """Return what is known and does not depend on the tensor that is edited."""
+        with self._lock:
+            if edited not in self._behind:
+                self._behind[edited] = downstream(self.graph, self._places[edited])
+            behind = self._behind[edited]
+        placed = {a: v for a, v in known.items() if a in self._places}
+        return {a: v for a, v in placed.items() if a == edited or self._places[a].op.name not in behind}
 
     def _run_known(
         self,
@@ -208,12 +290,13 @@ class Trace:
         """Run to `fetches`, starting from what is known of this batch."""
         # What is computed once for all samples, such as embedded positions, is no row of a batch.
         batch = self.inputs[0].shape[:1]
-        rows = (a for a in known if a in self.tensors and self.tensors[a].shape[:1] == batch)
+        known = known if edited is None else self._beside(known, edited)
+        rows = (a for a in known if a in self._places and self._places[a].shape[:1] == batch)
         fed = list(dict.fromkeys([*rows, *([edited] if edited else [])]))
-        feeds = [*self.inputs, *(self.tensors[address] for address in fed)]
+        feeds = [*self.inputs, *(self._places[address] for address in fed)]
         values = [*inputs.arrays, *(known[address] for address in fed)]
         if mask is not None:
-            feeds, values = [*feeds, self._mask], [*values, mask]
+            feeds, values = [*feeds, self._masks[mask.ndim]], [*values, mask]
         return self._run(feeds, fetches, values, edited)
 
     def _run(
@@ -229,9 +312,9 @@ class Trace:
         with self._lock:
             if key not in self._cuts:
                 # What goes into an edited tap keeps its own value: others may read it too.
-                fed = {f.name for f in feeds} - {self.tensors[edited].name if edited else ""}
+                fed = {f.name for f in feeds} - {self._places[edited].name if edited else ""}
                 aliases = {name: tap for name, tap in self._aliases.items() if tap.name in fed}
-                self._cuts[key] = cut(self.graph, feeds, fetches, aliases)
+                self._cuts[key] = cut(self.graph, feeds, fetches, aliases, self.captured)
                 if len(self._cuts) > _MOST_CUTS:
                     del self._cuts[next(iter(self._cuts))]
             run = self._cuts[key]
@@ -285,6 +368,7 @@ def _trace(model: Any, inputs: Inputs, batch: int | None, training: bool) -> Tra
         outputs=list(function.structured_outputs),
         output_structure=found["structure"],
         unreachable=recorder.unreachable,
+        captured={inner.name: outer for outer, inner in function.graph.captures},
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reading.batches import leaves
+from ..reading.batches import named_leaves
 
 CLOSE = 1e-4
 # Half precision has three digits.
@@ -54,7 +54,7 @@ def same_outputs(outputs: Any, expected: Any, close: float, edited: str = "") ->
 
 def arrays_in(outputs: Any) -> list[np.ndarray]:
     """Return every array of a structure."""
-    return list(leaves(outputs))
+    return list(named_leaves(outputs).values())
 
 
 def half_precision(reading: Any) -> float:

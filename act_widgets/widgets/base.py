@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import ipywidgets
 import numpy as np
@@ -19,13 +19,36 @@ from .parts import parts_of
 from .worker import worker_of
 
 
+class Stage(NamedTuple):
+    """A result on the way to the last one.
+
+    Attributes
+    ----------
+    result : object
+        What `draw` takes.
+    share : float
+        How much of the work is done; 1 for the last stage.
+    words : str
+        What is done, and what is to come.
+    waits : bool
+        Whether the work goes on only when the user says so.
+    """
+
+    result: Any
+    share: float = 1.0
+    words: str = ""
+    waits: bool = False
+
+
 class View(ipywidgets.VBox):
     """A card that follows the selection of one session.
 
     A subclass says three things: `key`, what it shows now, from the selection; `compute`, the
-    result for a key, without any widget; and `draw`, how the result gets on the screen. This class
-    decides when they run: at once if everything can be looked up, else in the session's worker,
-    where the newest wish wins. An error is shown in the card, and gone with the next good choice.
+    result for a key, without any widget, or `stages`, several on the way; and `draw`, how a result gets
+    on the screen. This class decides when they run: at once if everything can be looked up, else in the
+    session's worker, where the newest wish wins and other views' work goes between two stages. Work in
+    stages shows its progress and can be stopped. An error is shown in the card, and gone with the next
+    good choice.
 
     Parameters
     ----------
@@ -46,17 +69,21 @@ class View(ipywidgets.VBox):
                 f"Expected: act_widgets.{type(self).__name__}(act_widgets.Session(model, inputs))."
             )
         self.session = session
-        self._wanted: Hashable = None
+        self._wanted: tuple[int, Hashable, Hashable] | None = None
         self._shown: Hashable = None
-        self._memo: tuple[Hashable, Any] = (None, None)
+        self._latest: tuple[Hashable, Stage] = (None, Stage(None))
+        self._running: tuple[Hashable, Iterator[Stage]] = (None, iter(()))
         self._turn = threading.RLock()
         self._following: int | None = None
         self._after: list[Callable[[], None]] = []
         self._heading = ipywidgets.HTML(text.heading(self.title))
         self._alert = ipywidgets.HTML()
         self._busy = ipywidgets.HTML()
+        # A toggle rather than a button: a trait reaches the kernel while a cell runs.
+        self._stop = ipywidgets.ToggleButton(layout={"display": "none", "width": "auto"})
+        self._stop.observe(self.guarded(self._on_stop), names=["value"])
         style = ipywidgets.HTML(text.style_sheet(), layout={"display": "none"})
-        super().__init__([style, self._heading, *self.build(), self._busy, self._alert])
+        super().__init__([style, self._heading, *self.build(), self._busy, self._stop, self._alert])
         self.add_class("aw-card")
         self.add_class(f"aw-{type(self).__name__}")
         session.selection.observe(self._on_change, names=list(self.watches))
@@ -79,6 +106,10 @@ class View(ipywidgets.VBox):
     def compute(self, key: Any) -> Any:
         """Return what is shown for `key`: plain values, no widget."""
         raise NotImplementedError
+
+    def stages(self, key: Any) -> Iterator[Stage]:
+        """Yield results for `key`, the last one with a share of 1; other work goes between them."""
+        yield Stage(self.compute(key))
 
     def draw(self, result: Any) -> None:
         """Put a result on the screen."""
@@ -111,6 +142,10 @@ class View(ipywidgets.VBox):
         except Exception as error:  # the boundary: shown in the card
             self._show_error(error)
             return
+        if key != self._wanted:
+            with self.following():
+                self._stop.value = False
+            self._show_stop("")
         self._wanted = key
         if key == self._shown:
             self._busy.value = ""
@@ -123,7 +158,7 @@ class View(ipywidgets.VBox):
                 self._turn.release()
         else:
             self._busy.value = text.busy(self.working)
-            worker_of(self.session).submit(id(self), partial(self._work, key))
+            self._submit(key)
 
     def guarded(self, handler: Callable[..., None]) -> Callable[..., None]:
         """Return an event handler whose errors are shown in the card."""
@@ -172,7 +207,7 @@ class View(ipywidgets.VBox):
         self.session.selection.unobserve(self._on_change, names=list(self.watches))
         self.session.unobserve(self._on_change, names=["version", "silenced"])
         worker_of(self.session).withdraw(id(self))
-        self._memo = (None, None)
+        self._latest, self._running = (None, Stage(None)), (None, iter(()))
         self.release()
         for part in parts_of(self):
             part.close()
@@ -182,33 +217,79 @@ class View(ipywidgets.VBox):
         self.refresh()
 
     def _result(self, key: Hashable) -> Any:
-        memo_key = (self.session.version, key)
-        known, result = self._memo
-        if known != memo_key:
-            result = self.compute(key)
-            self._memo = (memo_key, result)
-        return result
+        """Return what is on the screen for a key, or all of it if that is nothing yet."""
+        wanted = (self.session.version, key)
+        known, stage = self._latest
+        if known != wanted:
+            for stage in self.stages(key):
+                pass
+            self._latest = wanted, stage
+        return stage.result
+
+    def _advance(self, key: tuple[int, Hashable]) -> Stage:
+        """Return the next stage for a key: what is known of it if that was the last."""
+        known, stage = self._latest
+        if known == key and stage.share >= 1:
+            return stage
+        running, stages = self._running
+        if running != key:
+            stages = self.stages(key[1])
+            self._running = key, stages
+        stage = next(stages)
+        self._latest = key, stage
+        return stage
 
     def _work(self, key: tuple[int, Hashable, Hashable]) -> None:
-        """Compute and draw, unless something else is wanted before or after computing."""
+        """Compute and draw one stage, unless something else is wanted before or after computing."""
         with self._turn:
             if key != self._wanted:
                 return
             try:
-                result = self._result(key[1])
+                stage = self._advance(key[:2])
                 if key != self._wanted:
                     return
-                self.draw(result)
+                self.draw(stage.result)
             except Exception as error:  # the boundary: shown in the card
+                self._running = (None, iter(()))
                 if key == self._wanted:
                     self._show_error(error)
                 return
-            self._shown = key
-            self._alert.value = self._busy.value = ""
+            self._alert.value = ""
+            self._tell_progress(key, stage)
         for callback in self._after:
             callback()
 
+    def _tell_progress(self, key: tuple[int, Hashable, Hashable], stage: Stage) -> None:
+        """Say how far the work is, and see that it goes on."""
+        if stage.share >= 1:
+            self._shown = key
+            self._busy.value = ""
+            self._show_stop("")
+            return
+        self._busy.value = text.progress(stage.share, stage.words)
+        with self.following():
+            self._stop.value = self._stop.value or stage.waits
+        self._show_stop("Start" if stage.waits else "Go on" if self._stop.value else "Stop")
+        if not self._stop.value:
+            self._submit(key)
+
+    def _submit(self, key: tuple[int, Hashable, Hashable]) -> None:
+        worker_of(self.session).submit(id(self), partial(self._work, key))
+
+    def _show_stop(self, words: str) -> None:
+        self._stop.description = words
+        self._stop.icon = "stop" if words == "Stop" else "play"
+        self._stop.layout.display = "" if words else "none"
+
+    def _on_stop(self, change: dict) -> None:
+        if self._following == threading.get_ident():
+            return
+        self._show_stop("Go on" if change["new"] else "Stop")
+        if not change["new"] and self._wanted is not None and self._shown != self._wanted:
+            self._submit(self._wanted)
+
     def _show_error(self, error: Exception) -> None:
         self._shown = None
+        self._show_stop("")
         self._busy.value = ""
         self._alert.value = text.alert(error)

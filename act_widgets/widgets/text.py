@@ -62,6 +62,16 @@ def alert(error: BaseException) -> str:
     )
 
 
+def progress(share: float, text: str) -> str:
+    """Return a bar that says how much is done."""
+    percent = f"{share:.0%}"
+    return (
+        f'<div class="aw-busy" role="progressbar" aria-valuenow="{100 * share:.0f}" aria-valuemin="0" '
+        f'aria-valuemax="100"><div class="aw-progress"><div style="width:{percent}"></div></div>'
+        f"<span>{escape(text)}</span></div>"
+    )
+
+
 def busy(text: str) -> str:
     """Return a moving bar that says what is being computed."""
     return (

@@ -1,0 +1,218 @@
+"""Ask one method of one model: for a sample step by step, or for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import LayerKindError, listed
+from ..keys import Tap, Target
+from ..reading.explained import Explained
+from ..reading.reader import Reader
+from ..reading.targets import explained as explained_by
+from .blank import blank_reason
+from .method import LAYER, SIGNED, Method, Step
+from .places import default_layer, nearest_spatial, token_grid
+from .question import Question, input_taps
+from .result import Attribution, joined
+
+NO_MAPS = "No layer that the scores depend on has spatial axes, so there is no map to draw."
+
+OnProgress = Callable[[float, str], None]
+
+
+class Partial(NamedTuple):
+    """An attribution as far as it is known."""
+
+    result: Attribution
+    share: float
+    words: str
+
+
+def attribute_batch(
+    reader: Reader,
+    method: Method,
+    layer: str | None,
+    target: int | Target | None,
+    scores: str | None,
+    parameters: Mapping[str, Any],
+    on_progress: OnProgress | None = None,
+) -> Attribution:
+    """Return a map for every sample of the batch.
+
+    Parameters
+    ----------
+    reader : Reader
+        The model and its batch.
+    method : Method
+        What to compute.
+    layer : str or None
+        Address of a layer or input; None for the method's usual one.
+    target : int, Target or None
+        What to explain; None for the class that the model gives each sample first.
+    scores : str or None
+        Which scores to explain; None for those that the method usually explains.
+    parameters : dict
+        The method's, checked.
+    on_progress : callable, optional
+        Told the share that is done, and what, between parts of the work.
+    """
+    questions = [
+        question_of(reader, method, layer, target, scores, sample) for sample in range(reader.inputs.size)
+    ]
+    if method.is_quick:
+        reader.read_gradients(questions[0].address, [q.explained for q in questions], method.rule)
+    parts = []
+    for number, question in enumerate(questions):
+        for part in steps(question, method, parameters):
+            if on_progress is not None:
+                on_progress((number + part.share) / len(questions), part.words)
+        parts.append(part.result)
+    return joined(parts, tuple(q.explained.target.unit for q in questions) if target is None else target)
+
+
+def attribute_sample(
+    reader: Reader,
+    method: Method,
+    layer: str | None,
+    target: int | Target | None,
+    scores: str | None,
+    sample: int,
+    parameters: Mapping[str, Any],
+) -> Iterator[Partial]:
+    """Yield the map of one sample, as a batch of one, in steps; for parameters see `attribute_batch`."""
+    return steps(question_of(reader, method, layer, target, scores, sample), method, parameters)
+
+
+def question_of(
+    reader: Reader,
+    method: Method,
+    layer: str | None,
+    target: int | Target | None,
+    scores: str | None,
+    sample: int,
+) -> Question:
+    """Return what is asked of the model for one sample."""
+    sample = reader.check_sample(sample)
+    chosen = int(top_classes(reader)[sample]) if target is None else target
+    found = explained_by(reader, chosen, scores, method.scores)
+    tap = _layer_tap(reader, layer, found) if method.place == LAYER else _input_tap(reader, layer, method)
+    grid = token_grid(reader, tap)
+    return Question(reader, sample, found, tap, grid if method.place == LAYER else None)
+
+
+def steps(question: Question, method: Method, parameters: Mapping[str, Any]) -> Iterator[Partial]:
+    """Yield what is known of a map, until it is whole. A slow method's result is kept."""
+    key = (
+        "attribution",
+        method.name,
+        _frozen(parameters),
+        question.address,
+        question.sample,
+        question.explained,
+    )
+    kept = question.reader.cache.get(key) if not method.is_quick else None
+    if kept is not None:
+        yield Partial(kept, 1.0, "")
+        return
+    own = {name: value for name, value in parameters.items() if name != SIGNED.name}
+    for step in method.run(question, **own):
+        result = _attribution(question, method, parameters, step)
+        if step.share >= 1 and not method.is_quick:
+            question.reader.cache.put(key, result)
+        yield Partial(result, step.share, step.words)
+
+
+def _frozen(parameters: Mapping[str, Any]) -> tuple:
+    return tuple(
+        (name, (value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value)
+        for name, value in parameters.items()
+    )
+
+
+def _attribution(
+    question: Question, method: Method, parameters: Mapping[str, Any], step: Step
+) -> Attribution:
+    grid = token_grid(question.reader, question.tap) if question.grid is None else None
+
+    def folded(values: np.ndarray) -> np.ndarray:
+        return values if grid is None or values.ndim != 2 else grid.folded(values)
+
+    values = folded(np.asarray(step.values, np.float32))
+    chart = method.maps(values, parameters)
+    spread, completeness = step.facts.get("spread"), step.facts.get("completeness")
+    is_done = step.share >= 1
+    return Attribution(
+        maps=chart[None],
+        values=values[None],
+        method=method.name,
+        layer=question.address,
+        target=_short(question.explained.target),
+        scores=question.explained.scores,
+        signed=method.is_signed(parameters),
+        connected=question.is_connected,
+        params=dict(parameters),
+        remarks=tuple(filter(None, [step.facts.get("remark")])),
+        completeness=None if completeness is None else np.array([completeness], np.float32),
+        spread=None if spread is None else folded(spread)[None],
+        reasons=(blank_reason(question, method, values, chart, parameters) if is_done else None,),
+    )
+
+
+def _short(target: Target) -> int | Target:
+    """Return a class of the main output as its number."""
+    return target.unit if target == Target(target.unit) else target
+
+
+def top_classes(reader: Reader) -> np.ndarray:
+    """Return the class that the model gives each sample first, ``(batch,) int``."""
+    scores = reader.unit_scores
+    if scores.shape[1] > 1:
+        return scores.argmax(1)
+    threshold = 0.5 if reader.head.probabilities else 0.0
+    return (scores[:, 0] >= threshold).astype(int)
+
+
+def _layer_tap(reader: Reader, layer: str | None, found: Explained) -> Tap:
+    chosen = (
+        default_layer(reader.taps, reader.depends_on(found.score) - {found.score.address})
+        if layer is None
+        else reader.tap(layer).address
+    )
+    if chosen is None:
+        raise LayerKindError(NO_MAPS)
+    tap = reader.taps[chosen]
+    if tap.spatial and tap.is_float:
+        return tap
+    near = nearest_spatial(reader.taps, chosen)
+    hint = f"Nearest layer that has them: '{near}'." if near else "No layer of this model has them."
+    raise LayerKindError(
+        f"A class activation map needs a layer of real numbers with spatial axes. Received: '{chosen}' "
+        f"with shape {tap.shape}, {tap.dtype}. {hint}"
+    )
+
+
+def _input_tap(reader: Reader, layer: str | None, method: Method) -> Tap:
+    inputs = {tap.address: tap for tap in input_taps(reader)}
+    if layer is None:
+        tap = next((tap for tap in inputs.values() if _serves(tap, method)), None)
+        if tap is None:
+            raise LayerKindError(
+                f"{method.title} needs real numbers, and no input of the model holds them. Received: "
+                f"{listed(tap.dtype for tap in inputs.values())}. Expected: layer=, the one to explain "
+                f"in its place, such as '{next((a for a, t in reader.taps.items() if t.is_float), '')}'."
+            )
+        return tap
+    tap = inputs.get(layer) or inputs.get(reader.tap(layer).address) or reader.tap(layer)
+    if _serves(tap, method):
+        return tap
+    raise LayerKindError(
+        f"{method.title} needs numbers that can change a little. Received: '{tap.address}', {tap.dtype}, "
+        "which has no gradient. Expected: a layer of floating-point numbers."
+    )
+
+
+def _serves(tap: Tap, method: Method) -> bool:
+    return tap.is_float or (not method.needs_gradient and "int" in tap.dtype)

@@ -1,0 +1,114 @@
+"""Why a map shows nothing, as measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..reading.explained import PROBABILITIES
+from .method import Method
+from .question import Question
+
+# Below this share of what its channels add up to, a map is rounding noise.
+_NOISE = 1e-6
+# So close to 0 or 1 a probability has no slope left that a map could show.
+_SATURATED = 1e-4
+
+
+def blank_reason(
+    question: Question, method: Method, values: np.ndarray, chart: np.ndarray, parameters: Mapping[str, Any]
+) -> str | None:
+    """Return why a map shows nothing, or None if it shows something.
+
+    Parameters
+    ----------
+    question : Question
+        What was explained.
+    method : Method
+        By what.
+    values : (..., channels) ndarray
+        What was computed.
+    chart : ndarray
+        The map.
+    parameters : dict
+        The method's.
+    """
+    if not np.isfinite(values).all():
+        return f"'{question.address}' or its gradient holds NaN or infinite values."
+    largest = np.abs(values).sum(-1).max(initial=0)
+    if chart.size > 1 and np.ptp(chart) > _NOISE * max(np.abs(chart).max(), largest):
+        return None
+    return next(_reasons(question, method, values, chart, parameters), None)
+
+
+def _reasons(
+    question: Question, method: Method, values: np.ndarray, chart: np.ndarray, parameters: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield what holds, in the order in which one makes the next meaningless."""
+    layer = f"'{question.address}'"
+    if not question.is_connected:
+        yield f"The score does not depend on {layer}: no gradient arrives there."
+    if method.needs_gradient and not question.gradient(method.rule).any():
+        yield _no_gradient(question)
+    saturated = _saturated(question)
+    if saturated and not np.ptp(values) > 0:
+        yield saturated
+    if not question.value.any():
+        yield f"Every activation of {layer} is 0 for this sample."
+    if not values.any():
+        yield f"Every activation of {layer} with a weight in the score is 0 for this sample."
+    if chart.size == 1:
+        yield f"{layer} has a single position, so its map has no places to compare."
+    total = values.sum(-1)
+    if not chart.any() and not method.is_signed(parameters):
+        yield (
+            f"Every place at {layer} speaks against this class (from {total.min():.3g} to "
+            f"{total.max():.3g}), and {method.title} keeps only what speaks for it. "
+            "With signed=True the map shows it."
+        )
+    if chart.size:
+        yield f"The map is the same everywhere at {layer}: {float(chart.flat[0]):.3g}."
+
+
+def _saturated(question: Question) -> str | None:
+    score = question.score
+    if question.explained.scores != PROBABILITIES or min(score, 1 - score) > _SATURATED:
+        return None
+    return (
+        f"The score is saturated: the probability is {score:.6g}, whatever changes here. "
+        "With scores='logits' there is something to see."
+    )
+
+
+def _no_gradient(question: Question) -> str:
+    layer = f"'{question.address}'"
+    saturated = _saturated(question)
+    if saturated:
+        return saturated
+    ends = _where_it_ends(question)
+    if ends is None:
+        return f"The gradient at {layer} is exactly zero everywhere: the score has no slope."
+    last, first = ends
+    reached = f" '{last}' still has one." if last else ""
+    return (
+        f"The gradient at {layer} is exactly zero everywhere: it ends at '{first}'.{reached} "
+        "Units there are off for this sample."
+    )
+
+
+def _where_it_ends(question: Question) -> tuple[str, str] | None:
+    """Return the first layer that still has a gradient, and the one before it, where it is zero."""
+    reader, explained = question.reader, question.explained
+    behind = reader.depends_on(explained.score)
+    order = [a for a, tap in reader.taps.items() if tap.is_float and a in behind]
+    if question.address not in order:
+        return None
+    ends = ""
+    for address in reversed(order[order.index(question.address) :]):
+        gradient = reader.gradient(address, question.sample, explained)
+        if gradient is not None and not gradient.any():
+            return ends, address
+        ends = address
+    return None

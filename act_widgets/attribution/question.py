@@ -1,0 +1,214 @@
+"""What the algebra of a method asks of a model: one sample, one score, one tensor to explain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import LayerKindError
+from ..keys import Tap
+from ..reading.explained import Explained
+from ..reading.reader import Reader
+from .tokens import Grid
+
+# A batch of variants shall take about so many seconds: a stop is noticed between two.
+_SHORT, _LONG = 0.1, 0.3
+_MOST = 64
+
+
+class Varied(NamedTuple):
+    """Some variants of a tensor and what they gave.
+
+    Attributes
+    ----------
+    items : sequence
+        What they were made from.
+    values : (n, ..., channels) ndarray
+        The variants.
+    scores : (n,) ndarray
+        Their scores.
+    gradients : (n, ..., channels) ndarray
+        Their gradients; empty if not asked for.
+    """
+
+    items: Sequence[Any]
+    values: np.ndarray
+    scores: np.ndarray
+    gradients: np.ndarray
+
+
+@dataclass(frozen=True)
+class Question:
+    """One sample, one score and one tensor. Arrays have no batch axis and channels last.
+
+    Attributes
+    ----------
+    reader : Reader
+        The model and its batch.
+    sample : int
+        Number of the sample.
+    explained : Explained
+        The score.
+    tap : Tap
+        The tensor: a layer's, or an input.
+    grid : Grid or None
+        How its tokens are folded, if they are.
+    """
+
+    reader: Reader
+    sample: int
+    explained: Explained
+    tap: Tap
+    grid: Grid | None = None
+
+    @property
+    def address(self) -> str:
+        """The tensor's address."""
+        return self.tap.address
+
+    @cached_property
+    def _raw(self) -> np.ndarray:
+        given = self.reader.input_value(self.address, self.sample)
+        return self.reader.sample_activation(self.address, self.sample) if given is None else given
+
+    @cached_property
+    def value(self) -> np.ndarray:
+        """The tensor's value, ``(..., channels)`` float32."""
+        value = self.channels_last(self._raw)
+        if value.size == 0:
+            raise LayerKindError(
+                f"'{self.address}' holds nothing to explain. Received: shape {self._raw.shape}. "
+                "Expected: a layer with at least one position and channel."
+            )
+        return value.astype(np.float32, copy=False)
+
+    def gradient(self, rule: str = "") -> np.ndarray:
+        """Return the gradient of the score, zeros if there is none; see `is_connected`."""
+        gradient = self.reader.gradient(self.address, self.sample, self.explained, rule)
+        return np.zeros_like(self.value) if gradient is None else self.channels_last(gradient)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the score depends on the tensor."""
+        return self.address in self.reader.depends_on(self.explained.score)
+
+    @cached_property
+    def score(self) -> float:
+        """The score itself."""
+        scores, _ = self.reader.varied(self.address, self.sample, self._raw[None], self.explained)
+        return float(scores[0])
+
+    @property
+    def gates(self) -> int:
+        """Number of ReLUs that a rule changes."""
+        return self.reader.source.gates(self.reader.question(self.sample)[0])
+
+    @cached_property
+    def at_input(self) -> Question:
+        """The same question for the input whose positions are the layer's."""
+        positions = self.value.ndim - 1
+        for tap in input_taps(self.reader):
+            question = replace(self, tap=tap, grid=None)
+            if tap.is_float and len(tap.spatial) == positions:
+                return question
+        raise LayerKindError(
+            f"The maps of '{self.address}' have {positions} spatial axes, and no input has as many. "
+            f"Received: inputs of shape {', '.join(str(tap.shape) for tap in input_taps(self.reader))}. "
+            "Expected: a layer whose positions lie over an input's."
+        )
+
+    def varied(
+        self,
+        items: Sequence[Any],
+        make: Callable[[Any], np.ndarray],
+        with_gradients: bool = False,
+    ) -> Iterator[Varied]:
+        """Ask for the scores of variants of the tensor, in batches that memory holds and that end soon.
+
+        Parameters
+        ----------
+        items : sequence
+            One for each variant.
+        make : callable
+            From some of the items to their variants, ``(n, ..., channels)``.
+        with_gradients : bool
+            Whether gradients are wanted too.
+        """
+        pace = self.reader.pace.setdefault(with_gradients, Pace(self._most(with_gradients)))
+        done = 0
+        while done < len(items):
+            chosen = items[done : done + pace.size]
+            values = make(chosen)
+            start = time.perf_counter()
+            scores, gradients = self.reader.varied(
+                self.address, self.sample, self._as_the_model_takes(values), self.explained, with_gradients
+            )
+            pace.note(len(chosen), time.perf_counter() - start)
+            done += len(chosen)
+            made = np.empty(0) if gradients is None else np.stack([self.channels_last(g) for g in gradients])
+            yield Varied(chosen, values, scores, made)
+
+    def _most(self, with_gradients: bool) -> int:
+        """Return how many variants memory holds: a backward pass keeps all activations until its end."""
+        each = self.reader.blocks.sample_bytes * (3 if with_gradients else 1)
+        return int(np.clip(self.reader.cache.budget // max(1, each), 1, _MOST))
+
+    def channels_last(self, array: np.ndarray) -> np.ndarray:
+        """Return an array of the tensor's layout, channels last; the numbers of a vector are positions."""
+        if array.ndim < 2:
+            return array.reshape(-1, 1)
+        array = np.moveaxis(array, 0, -1) if self.tap.channel_axis == 1 else array
+        return array if self.grid is None else self.grid.folded(array)
+
+    def _as_the_model_takes(self, values: np.ndarray) -> np.ndarray:
+        """Return variants in the tensor's own layout and dtype."""
+        if self._raw.ndim < 2:
+            values = values.reshape(len(values), *self._raw.shape)
+        elif self.tap.channel_axis == 1:
+            values = np.moveaxis(values, -1, 1)
+        if self._raw.dtype.kind in "iu":
+            limits = np.iinfo(self._raw.dtype)
+            values = np.clip(np.rint(values), limits.min, limits.max)
+        return np.ascontiguousarray(values, self._raw.dtype)
+
+
+class Pace:
+    """How many variants go into one batch: more while batches are short, fewer when they are long.
+
+    Parameters
+    ----------
+    most : int
+        What memory holds.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.size = min(4, most)
+        self.each = 0.0
+        self._most = most
+        self._is_first = True
+
+    def note(self, count: int, seconds: float) -> None:
+        """Learn from a batch; the first one holds the making of its function."""
+        if self._is_first:
+            self._is_first = False
+            return
+        self.each = seconds / count
+        if seconds < _SHORT and count == self.size:
+            self.size = min(2 * self.size, self._most)
+        elif seconds > _LONG:
+            self.size = max(1, self.size // 2)
+
+
+def input_taps(reader: Reader) -> list[Tap]:
+    """Return what the inputs are, those without a name too, with the channel axis of the layers behind."""
+    found = []
+    for address, array in zip(reader.input_addresses, reader.inputs.arrays, strict=True):
+        ranks = (tap for tap in reader.taps.values() if len(tap.shape) == array.ndim > 2)
+        axis = next((tap.channel_axis for tap in ranks if tap.kind != "InputLayer"), -1)
+        found.append(Tap(address, "InputLayer", (None, *array.shape[1:]), array.dtype.name, axis, address))
+    return found

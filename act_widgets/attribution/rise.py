@@ -1,0 +1,84 @@
+"""RISE: the mean of random masks, weighted by the score of the input seen through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .method import INPUT, Method, Parameter, Step
+from .question import Question
+from .resample import resized
+
+
+def rise(
+    question: Question, *, masks: int, cells: int, keep: float, fill: float, seed: int
+) -> Iterator[Step]:
+    """Return the mean over random masks of score times mask, divided by how often a cell is kept.
+
+    A mask is a small grid of 0 and 1, one cell larger than `cells` to each side, resized linearly and
+    shifted at random by less than a cell.
+
+    Parameters
+    ----------
+    question : Question
+        What is explained.
+    masks : int
+        Number of masks.
+    cells : int
+        Cells of the grid along each side; not more than the input has.
+    keep : float
+        Probability of a 1.
+    fill : float
+        What is seen where the mask is 0.
+    seed : int
+        Of the masks.
+
+    References
+    ----------
+    Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-box Models",
+    equation 6 and section 3.2.
+    """
+    x = question.value
+    rng = np.random.default_rng(seed)
+    total, done = np.zeros(x.shape[:-1]), 0
+    drawn: list[np.ndarray] = []
+
+    def seen_through(numbers: range) -> np.ndarray:
+        drawn[:] = [_mask(rng, x.shape[:-1], cells, keep) for _ in numbers]
+        mask = np.stack(drawn)[..., None]
+        return x * mask + fill * (1 - mask)
+
+    for part in question.varied(range(masks), seen_through):
+        total += np.tensordot(part.scores.astype(float), np.stack(drawn), 1)
+        done += len(part.items)
+        values = (total / (done * keep))[..., None]
+        yield Step(values, done / masks, f"{done} of {masks} masks")
+
+
+def _mask(rng: np.random.Generator, shape: tuple[int, ...], cells: int, keep: float) -> np.ndarray:
+    counts = [min(cells, n) for n in shape]
+    sizes = [-(-n // count) for n, count in zip(shape, counts, strict=True)]
+    grid = (rng.random([count + 1 for count in counts]) < keep).astype(np.float32)
+    large = resized(grid, [(count + 1) * size for count, size in zip(counts, sizes, strict=True)])
+    shifts = [int(rng.integers(size)) for size in sizes]
+    return large[tuple(slice(at, at + n) for at, n in zip(shifts, shape, strict=True))]
+
+
+RISE = Method(
+    "rise",
+    "RISE",
+    rise,
+    INPUT,
+    "sum",
+    scores="probabilities",
+    parameters=(
+        Parameter("masks", "the number of masks", 2000, 10, 20000),
+        Parameter("cells", "the cells of a mask along each side", 7, 2, 32),
+        Parameter("keep", "the probability that a cell is kept", 0.5, 0.05, 0.95),
+        Parameter("fill", "what is seen where a mask is 0", 0.0, -1e6, 1e6),
+        Parameter("seed", "the seed of the masks", 0, 0, 2**31 - 1),
+    ),
+    needs_gradient=False,
+    passes="a forward pass for each mask",
+)

@@ -1,0 +1,61 @@
+"""Score-CAM: channels weighted by the score of the input seen through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from .method import LAYER, SIGNED, Method, Step
+from .question import Question
+from .resample import resized
+
+
+def score_cam(question: Question) -> Iterator[Step]:
+    """Return each channel's share of the map: its activation times the softmax of its score.
+
+    A channel's score is that of the input multiplied by the channel, which is resized to the input and
+    scaled to go from 0 to 1. What is subtracted for the empty input in the paper cancels in the softmax.
+    A channel that is the same everywhere masks nothing and has no weight.
+
+    References
+    ----------
+    Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks",
+    equations 5 to 8 and algorithm 1.
+    """
+    activation, picture = question.value, question.at_input
+    positions = tuple(range(activation.ndim - 1))
+    low, high = activation.min(axis=positions), activation.max(axis=positions)
+    channels = np.flatnonzero(high > low).tolist()
+    scores = np.full(activation.shape[-1], -np.inf)
+
+    def seen_through(chosen: Sequence[int]) -> np.ndarray:
+        maps = resized(np.moveaxis(activation[..., chosen], -1, 0), picture.value.shape[:-1], first=1)
+        axes = tuple(range(1, maps.ndim))
+        least = maps.min(axis=axes, keepdims=True)
+        return picture.value * ((maps - least) / (maps.max(axis=axes, keepdims=True) - least))[..., None]
+
+    done = 0
+    yield Step(_shares(activation, scores), 0.0, f"0 of {len(channels)} channels")
+    for part in picture.varied(channels, seen_through):
+        scores[part.items] = part.scores
+        done += len(part.items)
+        yield Step(_shares(activation, scores), done / len(channels), f"{done} of {len(channels)} channels")
+
+
+def _shares(activation: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    weights = np.exp(scores - np.max(scores[np.isfinite(scores)], initial=-1e30))
+    return activation * (weights / max(weights.sum(), 1e-30))
+
+
+SCORE_CAM = Method(
+    "score_cam",
+    "Score-CAM",
+    score_cam,
+    LAYER,
+    "relu",
+    scores="probabilities",
+    parameters=(SIGNED,),
+    needs_gradient=False,
+    passes="a forward pass for each channel",
+)

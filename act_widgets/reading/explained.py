@@ -1,0 +1,74 @@
+"""What is explained, resolved for one model and batch: which tensor, which of its numbers, and its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..keys import Score, Target
+
+LOGITS = "logits"
+PROBABILITIES = "probabilities"
+ACTIVATIONS = "activations"
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One unit of an output or a layer, and the score that stands for it.
+
+    Attributes
+    ----------
+    target : Target
+        As it was asked for, addresses whole.
+    score : Score
+        The tensor that holds the scores.
+    scores : str
+        What they are: ``"logits"``, ``"probabilities"``, or ``"activations"`` of a layer.
+    shape : tuple of int
+        The tensor's, without the batch axis.
+    axis : int
+        Which axis of the whole tensor holds the units: 1 or -1.
+    unit : int
+        The unit's number on that axis.
+    sign : float
+        -1 where the unit is explained against.
+    """
+
+    target: Target
+    score: Score
+    scores: str
+    shape: tuple[int, ...]
+    axis: int
+    unit: int
+    sign: float = 1.0
+
+    @property
+    def offset(self) -> float:
+        """What is added to the weighted score: the probability of "against" is one less that of "for"."""
+        return 1.0 if self.sign < 0 and self.scores == PROBABILITIES else 0.0
+
+    def mask(self, samples: int) -> np.ndarray:
+        """Return the weight of each number in each sample's score; see `Source.gradients`."""
+        at = self.target.at
+        if at is None and self.axis == -1:
+            mask = np.zeros((samples, self.shape[-1] if self.shape else 1), np.float32)
+            mask[:, self.unit] = self.sign
+            return mask
+        channel = 0 if self.axis == 1 else len(self.shape) - 1
+        positions = [n for i, n in enumerate(self.shape) if i != channel]
+        one = np.full(positions, 1 / np.prod(positions), np.float32)
+        if at is not None:
+            one = np.zeros(positions, np.float32)
+            one[at] = 1
+        whole = np.zeros((samples, *self.shape), np.float32)
+        np.moveaxis(whole, channel + 1, -1)[..., self.unit] = one * self.sign
+        return whole
+
+    def values(self, tensor: np.ndarray) -> np.ndarray:
+        """Return each sample's score, given the tensor."""
+        tensor = tensor if tensor.ndim > 1 else tensor[:, None]
+        mask = self.mask(len(tensor))
+        if mask.ndim < tensor.ndim:
+            tensor = tensor.mean(axis=tuple(range(1, tensor.ndim - 1)))
+        return (tensor * mask).sum(axis=tuple(range(1, tensor.ndim))) + np.float32(self.offset)

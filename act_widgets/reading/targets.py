@@ -1,0 +1,139 @@
+"""From what a caller asks to have explained to the tensor and unit that are meant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import InputError, LayerKindError, TargetError, listed, nearest
+from ..keys import Head, Score, Target
+from ..sources.protocol import OUTPUT
+from .batches import are_probabilities, named_leaves
+from .explained import ACTIVATIONS, LOGITS, PROBABILITIES, Explained
+from .reader import Reader
+
+
+def explained(
+    reader: Reader, target: int | Target, scores: str | None = None, usual: str = LOGITS
+) -> Explained:
+    """Return what `target` stands for.
+
+    Parameters
+    ----------
+    reader : Reader
+        The model and its batch.
+    target : int or Target
+        A class of the main output, or any unit.
+    scores : str, optional
+        ``"logits"`` or ``"probabilities"``, which the model must have; left out, `usual`.
+    usual : str
+        ``"logits"``: where the model computes them. ``"probabilities"``: the output as it is.
+
+    Raises
+    ------
+    TargetError, UnknownLayerError, InputError, LayerKindError
+        If there is no such unit, layer or output, or no such scores.
+    """
+    if scores not in (None, LOGITS, PROBABILITIES):
+        raise InputError(
+            f"Scores are logits or probabilities. Received: scores={scores!r}. "
+            f"Expected: '{LOGITS}', '{PROBABILITIES}', or None for what the method usually explains."
+        )
+    asked = target if isinstance(target, Target) else Target(target)
+    if asked.layer is not None and asked.output is not None:
+        raise TargetError(
+            f"A target is a unit of a layer or of an output. Received: {asked}. Expected: one of the two."
+        )
+    return (
+        _of_layer(reader, asked, asked.layer)
+        if asked.layer is not None
+        else _of_output(reader, asked, scores, usual)
+    )
+
+
+def _of_layer(reader: Reader, asked: Target, layer: str) -> Explained:
+    tap = reader.tap(layer)
+    if not tap.is_float:
+        raise LayerKindError(
+            f"A unit is explained in a layer of real numbers. Received: '{tap.address}', {tap.dtype}."
+        )
+    shape = reader.sample_activation(tap.address, 0).shape
+    axis = tap.channel_axis if len(shape) > 1 else -1
+    units = (shape[0] if axis == 1 else shape[-1]) if shape else 1
+    unit = _checked_unit(asked.unit, units, f"'{tap.address}'")
+    found = replace(asked, layer=tap.address, unit=unit, at=_checked_position(asked.at, shape, axis))
+    return Explained(found, Score(tap.address, logits=False), ACTIVATIONS, shape, axis, unit)
+
+
+def _of_output(reader: Reader, asked: Target, scores: str | None, usual: str) -> Explained:
+    if asked.output is None:
+        address, output, head = "", reader.output(), reader.head
+    else:
+        address, output = _chosen_output(reader, asked.output)
+        head = Head(output.shape[-1], are_probabilities(output))
+    number = head.check(asked.unit)
+    unit, sign = head.unit_and_sign(number)
+    shape = output.shape[1:]
+    found = replace(asked, unit=number, at=_checked_position(asked.at, shape, -1))
+    before = (scores or usual) == LOGITS
+    activation = reader.activation_behind(address) if before else None
+    kind = PROBABILITIES if head.probabilities and activation is None else LOGITS
+    if scores == LOGITS and kind != LOGITS:
+        raise InputError(
+            f"'{reader.source.name}' returns probabilities that no softmax or sigmoid makes of logits. "
+            "Received: scores='logits'. Expected: scores='probabilities'."
+        )
+    if scores == PROBABILITIES and kind != PROBABILITIES:
+        raise InputError(
+            f"'{reader.source.name}' does not return probabilities. Received: scores='probabilities'. "
+            "Expected: scores='logits': its output values as they are."
+        )
+    return Explained(found, Score(address, logits=activation is not None), kind, shape, -1, unit, sign)
+
+
+def _chosen_output(reader: Reader, chosen: int | str) -> tuple[str, np.ndarray]:
+    outputs = named_leaves(reader.outputs())
+    names = list(outputs)
+    if isinstance(chosen, int) and not isinstance(chosen, bool) and 0 <= chosen < len(names):
+        name = names[chosen]
+    elif str(chosen) in outputs and isinstance(chosen, str):
+        name = chosen
+    else:
+        raise TargetError(
+            f"The model has no such output. Received: output={chosen!r}. Expected: 0 to {len(names) - 1}, or "
+            f"one of {listed(nearest(str(chosen), names))}."
+        )
+    output = outputs[name]
+    if output.shape[:1] != (reader.inputs.size,) or output.dtype.kind != "f":
+        raise TargetError(
+            f"Only an output of real numbers for each sample can be explained. Received: output={chosen!r} "
+            f"of shape {output.shape}, {output.dtype}."
+        )
+    return f"{OUTPUT}{name}", output if output.ndim > 1 else output[:, None]
+
+
+def _checked_unit(unit: int, units: int, owner: str) -> int:
+    number = unit.__index__() if hasattr(unit, "__index__") and not isinstance(unit, bool) else -1
+    if not 0 <= number < units:
+        raise TargetError(
+            f"{owner} has no such unit. Received: unit={unit!r}. Expected: an integer from 0 to {units - 1}."
+        )
+    return number
+
+
+def _checked_position(
+    at: tuple[int, ...] | None, shape: tuple[int, ...], axis: int
+) -> tuple[int, ...] | None:
+    if at is None:
+        return None
+    sizes = shape[1:] if axis == 1 else shape[:-1]
+    place = tuple(np.atleast_1d(np.asarray(at)).tolist())
+    if len(place) != len(sizes) or not all(
+        isinstance(i, int) and 0 <= i < n for i, n in zip(place, sizes, strict=True)
+    ):
+        raise TargetError(
+            f"There is no such position. Received: at={at}. Expected: "
+            + (f"one index below each of {sizes}." if sizes else "None: there is only one.")
+        )
+    return place
