@@ -97,11 +97,10 @@ class Question:
         """Whether the score depends on the tensor."""
         return self.address in self.reader.depends_on(self.explained.score)
 
-    @cached_property
+    @property
     def score(self) -> float:
         """The score itself."""
-        scores, _ = self.reader.varied(self.address, self.sample, self._raw[None], self.explained)
-        return float(scores[0])
+        return self.reader.score(self.sample, self.explained)
 
     @property
     def gates(self) -> int:

@@ -53,6 +53,7 @@ class Reader:
         self.pace: dict[bool, Any] = {}
         self._behind: dict[str, str | None] = {}
         self._before: dict[Score, frozenset[str]] = {}
+        self._scores: dict[tuple[int, Explained], float] = {}
         self._graph: Graph | None = None
 
     @property
@@ -160,6 +161,14 @@ class Reader:
             self._behind[address] = self.source.activation(*self.question(0), Score(address))
         return self._behind[address]
 
+    def score(self, sample: int, explained: Explained) -> float:
+        """Return a sample's score."""
+        if (sample, explained) not in self._scores:
+            batch, row, known = self._alone(sample)
+            made = self.source.gradients(batch, [], explained.mask(batch.size), known, score=explained.score)
+            self._scores[sample, explained] = float(made.scores[row]) + explained.offset
+        return self._scores[sample, explained]
+
     def depends_on(self, score: Score = MAIN) -> frozenset[str]:
         """Return the addresses that scores depend on."""
         if score not in self._before:
@@ -209,9 +218,10 @@ class Reader:
         batch, row, known = self._alone(sample)
         mask = explained.mask(batch.size)
         mask[np.arange(batch.size) != row] = 0
-        made = self.source.gradients(
+        made, scores = self.source.gradients(
             batch, list(wanted), mask, known, score=explained.score, rule=rule
-        ).values
+        )
+        self._scores[sample, explained] = float(scores[row]) + explained.offset
         self.backward_passes += 1
         if batch.size > 1:
             # Copies: a part of an array holds the whole of it in memory.

@@ -221,8 +221,7 @@ class View(ipywidgets.VBox):
         wanted = (self.session.version, key)
         known, stage = self._latest
         if known != wanted:
-            for stage in self.stages(key):
-                pass
+            *_, stage = self.stages(key)
             self._latest = wanted, stage
         return stage.result
 
