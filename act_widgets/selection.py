@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from traitlets import HasTraits, Int, Unicode, observe, validate
+from traitlets import HasTraits, Int, Tuple, Unicode, observe, validate
 
-from .errors import InputError, listed, nearest
+from .errors import InputError, TargetError, listed, nearest
 
 
 class Legal(Protocol):
@@ -26,8 +26,11 @@ class Legal(Protocol):
     def channels(self, layer: str) -> int:
         """Return a layer's number of channels."""
 
-    def check_target(self, target: int) -> int:
-        """Return a class, or raise."""
+    def check_target(self, target: int, layer: str) -> int:
+        """Return a class, or a channel of a layer, or raise."""
+
+    def check_parameters(self, method: str, given: Mapping[str, Any]) -> None:
+        """Raise unless a method takes these parameters."""
 
 
 class Selection(HasTraits):
@@ -48,7 +51,10 @@ class Selection(HasTraits):
     channel = Int(0, help="Index of the channel within the layer. Back to 0 if a new layer has fewer.")
     sample = Int(0, help="Index of the sample within the batch.")
     target = Int(None, allow_none=True, help="Class to explain; None for the one predicted first.")
+    target_layer = Unicode("", help="Layer whose channel `target` is explained; empty for a class.")
     method = Unicode("grad_cam", help="Name of the attribution method.")
+    scores = Unicode("", help="'logits' or 'probabilities'; empty for what the method usually explains.")
+    parameters = Tuple(help="Pairs of name and value for the method; what is left out has its default.")
 
     def __init__(self, legal: Legal, layer: str, **values: Any) -> None:
         self._legal = legal
@@ -80,7 +86,26 @@ class Selection(HasTraits):
     @validate("target")
     def _valid_target(self, proposal: dict) -> int | None:
         value = proposal["value"]
-        return None if value is None else self._legal.check_target(value)
+        return None if value is None else self._legal.check_target(value, self.target_layer)
+
+    @validate("target_layer")
+    def _valid_target_layer(self, proposal: dict) -> str:
+        return self._legal.resolve(proposal["value"]) if proposal["value"] else ""
+
+    @validate("scores")
+    def _valid_scores(self, proposal: dict) -> str:
+        if proposal["value"] not in ("", "logits", "probabilities"):
+            raise InputError(
+                f"Scores are logits or probabilities. Received: scores={proposal['value']!r}. "
+                "Expected: 'logits', 'probabilities', or '' for what the method usually explains."
+            )
+        return proposal["value"]
+
+    @validate("parameters")
+    def _valid_parameters(self, proposal: dict) -> tuple:
+        given = dict(proposal["value"])
+        self._legal.check_parameters(self.method, given)
+        return tuple(given.items())
 
     @validate("method")
     def _valid_method(self, proposal: dict) -> str:
@@ -97,6 +122,26 @@ class Selection(HasTraits):
     def _repair_channel(self, change: dict) -> None:
         if self.channel >= self._legal.channels(self.layer):
             self.channel = 0
+
+    @observe("target_layer")
+    def _repair_target(self, change: dict) -> None:
+        try:
+            self._legal.check_target(0 if self.target is None else self.target, self.target_layer)
+        except TargetError:
+            self.target = None
+
+    @observe("method")
+    def _repair_parameters(self, change: dict) -> None:
+        try:
+            self._legal.check_parameters(self.method, dict(self.parameters))
+        except InputError:
+            self.parameters = ()
+
+    def explain(self, target: int | None, layer: str = "") -> None:
+        """Choose what is explained: a class, or a channel of `layer`."""
+        with self._turn, self.hold_trait_notifications():
+            self.target_layer = layer
+            self.target = target
 
 
 def _in_range(what: str, value: int, count: int, owner: str) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,23 @@ from traitlets import HasTraits, Int, Tuple
 
 from .arguments import checked_budget, checked_labels, checked_method
 from .attribution import (
+    LAYER,
     METHODS,
     Attribution,
     Partial,
     attribute_batch,
     attribute_sample,
     default_layer,
+    question_of,
     top_classes,
 )
+from .attribution.trust import Curve, perturbation_curve
 from .keys import Head, Tap, Target
 from .model_graph import Graph
 from .reading.edit import channel_change
+from .reading.explained import PROBABILITIES
 from .reading.reader import Reader
+from .reading.targets import explained
 from .rendering.photos import Photos
 from .selection import Selection
 from .sources import Source, open_source
@@ -225,6 +231,24 @@ class Session(HasTraits):
         """Return the class that the model gives a sample first."""
         return int(top_classes(self.reader)[self.reader.check_sample(sample)])
 
+    def explained_target(self, sample: int) -> int | Target:
+        """Return what the selection asks to have explained for a sample."""
+        chosen = self.selection
+        if chosen.target_layer:
+            return Target(chosen.target or 0, layer=chosen.target_layer)
+        return self.top_class(sample) if chosen.target is None else chosen.target
+
+    def target_name(self, target: int | Target) -> str:
+        """Return what is explained in words."""
+        if not isinstance(target, Target):
+            return self.class_name(target)
+        place = f" at {target.at}" if target.at is not None else ""
+        if target.layer is not None:
+            return f"channel {target.unit} of '{target.layer}'{place}"
+        whose = "" if target.output is None else f" of output '{target.output}'"
+        name = self.class_name(target.unit) if target.output is None else f"unit {target.unit}"
+        return f"{name}{whose}{place}"
+
     def class_name(self, target: int) -> str:
         """Return a class's label, or its number in words."""
         if self.head.units > 1:
@@ -286,6 +310,66 @@ class Session(HasTraits):
             self.reader, chosen, layer, target, scores, sample, chosen.checked(params)
         )
 
+    def perturbation_curve(
+        self,
+        result: Attribution,
+        sample: int = 0,
+        *,
+        kind: str = "deletion",
+        steps: int = 20,
+        fill: float | None = None,
+    ) -> Curve:
+        """Return how the score falls, or rises, as positions go, or come, in the order of a map.
+
+        Parameters
+        ----------
+        result : Attribution
+            Maps of this session: of the whole batch, or of this sample alone.
+        sample : int
+            Number of the sample in the batch.
+        kind : str
+            ``"deletion"``: the most important positions are covered first. ``"insertion"``: they are
+            uncovered first.
+        steps : int
+            Number of changes.
+        fill : float, optional
+            What stands where nothing is; the sample's mean of each channel if left out.
+
+        Returns
+        -------
+        Curve
+            ``.shares`` of the positions and ``.scores``, probabilities where the model gives them, both
+            ``(steps + 1,)``, and the ``.area`` under it (Petsiuk et al. 2018).
+        """
+        *_, curve = self.curve_steps(result, sample, kind, steps, fill)
+        return curve
+
+    def curve_steps(
+        self, result: Attribution, sample: int, kind: str, steps: int = 20, fill: float | None = None
+    ) -> Iterator[Curve]:
+        """Yield the curve as it comes to be; for parameters see `perturbation_curve`."""
+        at = sample if len(result.maps) > 1 else 0
+        target = result.target[at] if isinstance(result.target, tuple) else result.target
+        method = METHODS[result.method]
+        found = question_of(self.reader, method, result.layer, target, None, sample)
+        shown = replace(found, explained=explained(self.reader, target, None, PROBABILITIES))
+        site = shown.at_input if method.place == LAYER else shown
+        yield from perturbation_curve(site, result.maps[at], kind, steps, fill)
+
+    def shuffled(self, seed: int = 0) -> Session:
+        """Return a session on the same inputs whose model has the values of each weight array shuffled.
+
+        The model itself stays as it is. A map that looks the same there does not show what the model
+        learned (Adebayo et al. 2018, "Sanity Checks for Saliency Maps").
+
+        Raises
+        ------
+        ModelError
+            If the model can't be traced.
+        """
+        source = self.source.shuffled(self.reader.inputs, seed)
+        return Session(source, self.inputs, labels=self.labels, cache_bytes=self._budget)
+
     def refresh(self) -> None:
         """Forget what is known of the model, its trace too, and draw every view anew.
 
@@ -311,7 +395,9 @@ class Session(HasTraits):
             self.labels = None
         if chosen.sample >= self.batch_size:
             chosen.sample = 0
-        if chosen.target is not None and chosen.target >= head.classes:
+        if chosen.target_layer not in ("", *layers):
+            chosen.explain(None)
+        elif chosen.target is not None and not chosen.target_layer and chosen.target >= head.classes:
             chosen.target = None
         if chosen.layer not in layers:
             chosen.layer = default_layer(self.reader.taps) or layers[-1]
@@ -369,5 +455,10 @@ class _Legal:
     def channels(self, layer: str) -> int:
         return self._session.reader.channels(layer)
 
-    def check_target(self, target: int) -> int:
-        return self._session.head.check(target)
+    def check_target(self, target: int, layer: str) -> int:
+        if not layer:
+            return self._session.head.check(target)
+        return explained(self._session.reader, Target(target, layer=layer)).unit
+
+    def check_parameters(self, method: str, given: Mapping[str, Any]) -> None:
+        METHODS[method].checked(given)

@@ -103,26 +103,53 @@ def question_of(
     return Question(reader, sample, found, tap, grid if method.place == LAYER else None)
 
 
+class Estimate(NamedTuple):
+    """What a map will cost.
+
+    Attributes
+    ----------
+    runs : int
+        Forward passes of one sample, or backward passes, at the most.
+    seconds : float
+        How long they take here.
+    """
+
+    runs: int
+    seconds: float
+
+
+def estimate(question: Question, method: Method, parameters: Mapping[str, Any]) -> Estimate:
+    """Return what a map will cost: nothing if it is kept; a few runs are timed if none was yet."""
+    if method.runs is None or _key(question, method, parameters) in question.reader.cache:
+        return Estimate(0, 0.0)
+    site = question.at_input if method.place == LAYER else question
+    runs = method.runs(question, **_own(parameters))
+    return Estimate(runs, runs * site.seconds_each(method.needs_gradient))
+
+
 def steps(question: Question, method: Method, parameters: Mapping[str, Any]) -> Iterator[Partial]:
     """Yield what is known of a map, until it is whole. A slow method's result is kept."""
-    key = (
-        "attribution",
-        method.name,
-        _frozen(parameters),
-        question.address,
-        question.sample,
-        question.explained,
-    )
+    key = _key(question, method, parameters)
     kept = question.reader.cache.get(key) if not method.is_quick else None
     if kept is not None:
         yield Partial(kept, 1.0, "")
         return
-    own = {name: value for name, value in parameters.items() if name != SIGNED.name}
-    for step in method.run(question, **own):
+    for step in method.run(question, **_own(parameters)):
         result = _attribution(question, method, parameters, step)
         if step.share >= 1 and not method.is_quick:
             question.reader.cache.put(key, result)
         yield Partial(result, step.share, step.words)
+
+
+def _key(question: Question, method: Method, parameters: Mapping[str, Any]) -> tuple:
+    """Return what a slow method's result is kept under."""
+    place = question.address, question.sample, question.explained
+    return "attribution", method.name, _frozen(parameters), *place
+
+
+def _own(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of the algebra; how channels become a map is none of its business."""
+    return {name: value for name, value in parameters.items() if name != SIGNED.name}
 
 
 def _frozen(parameters: Mapping[str, Any]) -> tuple:
@@ -151,6 +178,7 @@ def _attribution(
         layer=question.address,
         target=_short(question.explained.target),
         scores=question.explained.scores,
+        score=np.array([question.score], np.float32),
         signed=method.is_signed(parameters),
         connected=question.is_connected,
         params=dict(parameters),

@@ -115,6 +115,9 @@ class Method:
         How ReLUs pass its gradient back; their own way if empty.
     passes : str
         What one result costs, for the screen.
+    runs : callable, optional
+        From a `Question` and the parameters to how many passes, at the most; None for one backward pass
+        that serves all layers.
     """
 
     name: str
@@ -128,11 +131,12 @@ class Method:
     needs_gradient: bool = True
     rule: str = ""
     passes: str = "one backward pass, kept for all layers"
+    runs: Callable[..., int] | None = None
 
     @property
     def is_quick(self) -> bool:
         """Whether one backward pass is all it takes."""
-        return self.passes == Method.passes
+        return self.runs is None
 
     def checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return every parameter's value, given some of them.

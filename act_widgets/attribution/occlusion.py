@@ -83,4 +83,5 @@ OCCLUSION = Method(
     ),
     needs_gradient=False,
     passes="a forward pass for each patch",
+    runs=lambda question, patch, stride, **_: len(_covers(question.value.shape[:-1], patch, stride)),
 )

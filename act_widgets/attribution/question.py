@@ -121,6 +121,19 @@ class Question:
             "Expected: a layer whose positions lie over an input's."
         )
 
+    def seconds_each(self, with_gradients: bool) -> float:
+        """Return how long one variant takes; a few are timed if none was yet."""
+        pace = self._pace(with_gradients)
+        while not pace.each:
+            for _ in self.varied(
+                range(pace.size), lambda some: np.stack([self.value] * len(some)), with_gradients
+            ):
+                pass
+        return pace.each
+
+    def _pace(self, with_gradients: bool) -> Pace:
+        return self.reader.pace.setdefault(with_gradients, Pace(self._most(with_gradients)))
+
     def varied(
         self,
         items: Sequence[Any],
@@ -138,7 +151,7 @@ class Question:
         with_gradients : bool
             Whether gradients are wanted too.
         """
-        pace = self.reader.pace.setdefault(with_gradients, Pace(self._most(with_gradients)))
+        pace = self._pace(with_gradients)
         done = 0
         while done < len(items):
             chosen = items[done : done + pace.size]

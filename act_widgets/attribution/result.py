@@ -32,6 +32,8 @@ class Attribution:
         What is explained: a class, a unit, or each sample's first class if none was asked for.
     scores : str
         Which scores were explained: ``"logits"``, ``"probabilities"``, or ``"activations"`` of a layer.
+    score : (batch,) float32 ndarray
+        The scores themselves.
     signed : bool
         Whether maps have values of both signs.
     connected : bool
@@ -53,6 +55,7 @@ class Attribution:
     layer: str
     target: int | Target | tuple[int, ...]
     scores: str
+    score: np.ndarray
     signed: bool = False
     connected: bool = True
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -120,6 +123,7 @@ def joined(parts: Sequence[Attribution], target: int | Target | tuple[int, ...])
         maps=np.concatenate([part.maps for part in parts]),
         values=np.concatenate([part.values for part in parts]),
         target=target,
+        score=np.concatenate([part.score for part in parts]),
         connected=any(part.connected for part in parts),
         remarks=tuple(dict.fromkeys(remark for part in parts for remark in part.remarks)),
         completeness=np.concatenate(completeness) if completeness else None,

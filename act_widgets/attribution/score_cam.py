@@ -58,4 +58,5 @@ SCORE_CAM = Method(
     parameters=(SIGNED,),
     needs_gradient=False,
     passes="a forward pass for each channel",
+    runs=lambda question: question.value.shape[-1],
 )

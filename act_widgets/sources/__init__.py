@@ -35,6 +35,8 @@ def open_source(model: Any, training: bool = False) -> Source:
             f"Only Keras on TensorFlow can be read. Received: the backend '{keras.config.backend()}'. "
             "Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
         )
+    if isinstance(model, KerasSource):
+        return model
     if isinstance(model, str | os.PathLike):
         model = load_keras(os.fspath(model))
     if not is_keras(model):

@@ -1,0 +1,102 @@
+"""Whether a map can be trusted: the score should follow it, and it should follow the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from .question import Question
+from .resample import resized
+
+DELETION = "deletion"
+INSERTION = "insertion"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The score as positions go, or come, in the order of a map.
+
+    Attributes
+    ----------
+    kind : str
+        ``"deletion"`` or ``"insertion"``.
+    shares : (steps + 1,) float64 ndarray
+        How many of the positions were changed, from 0 to 1.
+    scores : (steps + 1,) float64 ndarray
+        The score then; NaN where it is not known yet.
+    """
+
+    kind: str
+    shares: np.ndarray
+    scores: np.ndarray
+
+    @property
+    def area(self) -> float:
+        """The area under the curve: a map that shows what counts has a small one at deletion."""
+        heights = (self.scores[1:] + self.scores[:-1]) / 2
+        return float((heights * np.diff(self.shares)).sum())
+
+
+def perturbation_curve(
+    question: Question, chart: np.ndarray, kind: str, steps: int = 20, fill: float | None = None
+) -> Iterator[Curve]:
+    """Yield the curve as it comes to be; the last one is whole.
+
+    Parameters
+    ----------
+    question : Question
+        The score, and the input that is changed.
+    chart : ndarray
+        The map. On another grid than the input it is resized linearly.
+    kind : str
+        ``"deletion"``: the most important positions go first. ``"insertion"``: they come first, into an
+        empty input.
+    steps : int
+        Number of changes.
+    fill : float or None
+        What stands where nothing is; None for the sample's mean of each channel.
+
+    References
+    ----------
+    Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-box Models", section 4.1.
+    There, insertion starts from a blurred picture.
+    """
+    if kind not in (DELETION, INSERTION):
+        raise InputError(
+            f"A curve is one of deletion or of insertion. Received: kind={kind!r}. "
+            f"Expected: '{DELETION}' or '{INSERTION}'."
+        )
+    if not isinstance(steps, int) or not 1 <= steps <= 1000:
+        raise InputError(f"A curve has 1 to 1000 steps. Received: steps={steps!r}.")
+    x = question.value
+    positions = x.shape[:-1]
+    order = np.argsort(-resized(chart, positions).reshape(-1), kind="stable")
+    empty = np.broadcast_to(x.mean(axis=tuple(range(x.ndim - 1))) if fill is None else fill, x.shape)
+    before, after = (x, empty) if kind == DELETION else (empty, x)
+    counts = np.linspace(0, order.size, steps + 1).round().astype(int)
+
+    def changed(chosen: Sequence[int]) -> np.ndarray:
+        variants = np.empty((len(chosen), *x.shape), np.float32)
+        for variant, count in zip(variants, chosen, strict=True):
+            gone = np.zeros(order.size, bool)
+            gone[order[:count]] = True
+            variant[...] = np.where(gone.reshape(positions)[..., None], after, before)
+        return variants
+
+    scores = np.full(len(counts), np.nan)
+    done = 0
+    for part in question.varied(counts.tolist(), changed):
+        scores[done : done + len(part.items)] = part.scores
+        done += len(part.items)
+        yield Curve(kind, counts / order.size, scores.copy())
+
+
+def likeness(chart: np.ndarray, other: np.ndarray) -> float:
+    """Return the correlation of two maps, from -1 to 1; NaN if one is the same everywhere."""
+    a, b = chart.reshape(-1).astype(float), other.reshape(-1).astype(float)
+    if a.size < 2 or not np.ptp(a) > 0 or not np.ptp(b) > 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])
