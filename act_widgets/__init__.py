@@ -34,6 +34,8 @@ _HOMES = {
     "widgets.channel_view": ("ChannelView",),
     "widgets.histogram": ("Histogram",),
     "widgets.attribution_view": ("AttributionView",),
+    "widgets.method_picker": ("MethodPicker",),
+    "widgets.trust_panel": ("TrustPanel",),
     "widgets.predictions": ("Predictions",),
     "widgets.graph_view": ("GraphView",),
 }

@@ -28,7 +28,9 @@ from .widgets.explorer import explore as explore
 from .widgets.feature_maps import FeatureMaps as FeatureMaps
 from .widgets.graph_view import GraphView as GraphView
 from .widgets.histogram import Histogram as Histogram
+from .widgets.method_picker import MethodPicker as MethodPicker
 from .widgets.predictions import Predictions as Predictions
 from .widgets.sample_picker import SamplePicker as SamplePicker
+from .widgets.trust_panel import TrustPanel as TrustPanel
 
 __version__: str

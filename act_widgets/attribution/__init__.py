@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from .attribute import NO_MAPS, Partial, attribute_batch, attribute_sample, estimate, question_of, top_classes
+from .attribute import (
+    NO_MAPS,
+    Estimate,
+    Partial,
+    attribute_batch,
+    attribute_sample,
+    estimate,
+    question_of,
+    top_classes,
+)
 from .cam import GRAD_CAM, GRAD_CAM_PP, LAYER_CAM
 from .gradients import DECONVNET, GRADIENT_X_INPUT, GUIDED_BACKPROP, SALIENCY
 from .integrated_gradients import INTEGRATED_GRADIENTS
@@ -37,6 +46,7 @@ __all__ = [
     "METHODS",
     "NO_MAPS",
     "Attribution",
+    "Estimate",
     "Method",
     "Parameter",
     "Partial",

@@ -125,11 +125,11 @@ class Question:
         """Return how long one variant takes; a few are timed if none was yet."""
         pace = self._pace(with_gradients)
         while not pace.each:
-            for _ in self.varied(
-                range(pace.size), lambda some: np.stack([self.value] * len(some)), with_gradients
-            ):
-                pass
+            list(self.varied(range(pace.size), self._copies, with_gradients))
         return pace.each
+
+    def _copies(self, items: Sequence[Any]) -> np.ndarray:
+        return np.stack([self.value] * len(items))
 
     def _pace(self, with_gradients: bool) -> Pace:
         return self.reader.pace.setdefault(with_gradients, Pace(self._most(with_gradients)))

@@ -155,6 +155,11 @@ class Reader:
         output = self.output()
         return Head(output.shape[-1], are_probabilities(output))
 
+    @property
+    def knows_scores(self) -> bool:
+        """Whether it is known which scores of the main output are explained: that takes a trace."""
+        return "" in self._behind and MAIN in self._before
+
     def activation_behind(self, address: str) -> str | None:
         """Return ``"softmax"`` or ``"sigmoid"`` if one makes an output of logits; see `Score`."""
         if address not in self._behind:

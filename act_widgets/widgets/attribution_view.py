@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
-from PIL import Image
 
-from ..attribution import METHODS, NO_MAPS, nearest_spatial
+from ..attribution import METHODS, NO_MAPS, Attribution
+from ..attribution.resample import resized
 from ..rendering import pictures
+from ..rendering.palettes import DIVERGING
 from ..rendering.pictures import Picture, Scale
 from ..session import Session
 from . import text
-from .base import View
+from .asked import Asked
+from .base import Stage, View
 from .channel_view import fitted
 from .surface import Placed, Surface
 
@@ -21,6 +25,8 @@ _SIDE = 560
 _COLOURS = "inferno"
 # Small inputs are enlarged so far, cell by cell, that the map above them can be smooth.
 _FINE = 112
+# Seconds from which on work waits for the user's word.
+_LONG = 10.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class Overlay:
         The class explained.
     remark : str
         Method, layer, which scores were explained, and why the map is blank if it is.
+    colours : str
+        Name of the colour map.
     """
 
     array: np.ndarray
@@ -45,6 +53,7 @@ class Overlay:
     photo: np.ndarray
     name: str
     remark: str
+    colours: str
 
 
 class AttributionView(View):
@@ -60,8 +69,8 @@ class AttributionView(View):
     """
 
     title = "Attribution"
-    watches = ("layer", "sample", "target", "method")
-    working = "one backward pass, kept for all layers"
+    watches = ("layer", "sample", "target", "target_layer", "method", "scores", "parameters")
+    working = "asking the model"
 
     def __init__(self, session: Session) -> None:
         self._opacity = ipywidgets.FloatSlider(
@@ -77,39 +86,62 @@ class AttributionView(View):
         """Return the overlay, its opacity, its colour bar, and what it says."""
         return [self._surface.widget, self._opacity, self._bar, self._under]
 
-    def key(self) -> tuple:
-        """Layer with spatial axes, the layer chosen, sample, class and method."""
-        chosen = self.session.selection
-        layer = nearest_spatial(self.session.reader.taps, chosen.layer)
-        target = self.session.top_class(chosen.sample) if chosen.target is None else chosen.target
-        return layer, chosen.layer, chosen.sample, target, chosen.method
+    def key(self) -> Asked:
+        """Return what the selection asks to have explained, and how."""
+        return Asked.of(self.session)
 
     def look(self) -> float:
         """The opacity over the input."""
         return self._opacity.value
 
-    def is_ready(self, key: tuple) -> bool:
+    def is_ready(self, key: Asked) -> bool:
         """Whether activation and gradient can be looked up."""
-        return key[0] is None
+        return not key.has_place or key.is_kept(self.session)
 
-    def compute(self, key: tuple) -> Overlay:
-        """Return the map and what to say of it."""
-        layer, chosen, sample, target, method = key
-        name = self.session.class_name(target)
-        photo = pictures.enlarged(self.session.photos[sample], _FINE)
-        if layer is None:
-            return Overlay(np.zeros((0, 0), np.float32), None, Scale(0.0, 0.0), photo, name, NO_MAPS)
-        result = self.session.attribution(method, layer=layer, target=target, sample=sample)
-        chart = _as_plane(result.maps[0])
-        scale = Scale(0.0, float(np.nan_to_num(chart).max()))
-        large = np.asarray(Image.fromarray(chart).resize(photo.shape[1::-1], Image.Resampling.BILINEAR))
-        scores = result.scores if self.session.head.probabilities else "model's output values"
-        remarks = [f"{METHODS[method].title} at '{layer}', explaining the {scores}."]
-        if layer != chosen:
-            remarks.append(f"'{chosen}' has no spatial axes.")
-        remarks.append(result.blank_reason(0) or "")
-        picture = Picture(pictures.quantised(large, scale), _COLOURS)
-        return Overlay(chart, picture, scale, photo, name, " ".join(filter(None, remarks)))
+    def stages(self, key: Asked) -> Iterator[Stage]:
+        """Yield the map as it comes to be; what takes long waits for the user's word."""
+        if not key.has_place:
+            yield Stage(self._without_map(key))
+            return
+        cost = key.estimate(self.session)
+        if cost.seconds > _LONG:
+            words = f"{cost.runs:,} passes of the model, about {_duration(cost.seconds)}"
+            yield Stage(self._without_map(key), 0.0, words, waits=True)
+        start = time.monotonic()
+        for part in key.steps(self.session):
+            gone = time.monotonic() - start
+            left = f" · about {_duration(gone / part.share - gone)} left" if 0 < part.share < 1 else ""
+            yield Stage(self._overlay(key, part.result), part.share, part.words + left)
+
+    def _overlay(self, key: Asked, result: Attribution) -> Overlay:
+        """Return a map and what to say of it."""
+        chart = as_plane(result.maps[0])
+        scale = scale_of(chart, result)
+        photo = pictures.enlarged(self.session.photos[key.sample], _FINE)
+        large = resized(np.nan_to_num(chart), photo.shape[:2])
+        colours = DIVERGING if result.signed else _COLOURS
+        picture = Picture(pictures.quantised(large, scale), colours)
+        name = self.session.target_name(key.target)
+        return Overlay(chart, picture, scale, photo, name, self._words(key, result), colours)
+
+    def _without_map(self, key: Asked) -> Overlay:
+        photo = pictures.enlarged(self.session.photos[key.sample], _FINE)
+        words = "" if key.has_place else NO_MAPS
+        name = self.session.target_name(key.target)
+        return Overlay(np.zeros((0, 0), np.float32), None, Scale(0.0, 0.0), photo, name, words, _COLOURS)
+
+    def _words(self, key: Asked, result: Attribution) -> str:
+        scores = result.scores
+        if scores == "logits" and not self.session.head.probabilities:
+            scores = "model's output values"
+        remarks = [
+            f"{METHODS[result.method].title} at '{result.layer}', explaining the {scores} "
+            f"({text.number(float(result.score[0]))})."
+        ]
+        if key.chosen and key.layer != key.chosen:
+            remarks.append(f"'{key.chosen}' has no spatial axes.")
+        reason = result.blank_reason(0)
+        return " ".join(filter(None, [*remarks, reason or "", *result.remarks]))
 
     def draw(self, result: Overlay) -> None:
         """Show the input, and the map above it."""
@@ -120,7 +152,7 @@ class AttributionView(View):
         if result.large is not None:
             placed.append(Placed(result.large.png(), shape, box, self._opacity.value, smooth=True))
         self._surface.show(placed)
-        self._bar.value = text.colour_bar(_COLOURS, result.scale) if result.large is not None else ""
+        self._bar.value = text.colour_bar(result.colours, result.scale) if result.large is not None else ""
         self._under.value = text.caption(result.remark)
         self.note(result.name)
 
@@ -136,8 +168,23 @@ class AttributionView(View):
         self._surface.close()
 
 
-def _as_plane(values: np.ndarray) -> np.ndarray:
+def scale_of(chart: np.ndarray, result: Attribution) -> Scale:
+    """Return the values at both ends of the colours: about zero for signed maps."""
+    finite = chart[np.isfinite(chart)]
+    low, high = float(finite.min(initial=0)), float(finite.max(initial=0))
+    if result.signed:
+        return Scale(-max(-low, high), max(-low, high))
+    if result.method == "rise" and finite.size:  # means of scores: none of them is near zero
+        return Scale(float(finite.min()), float(finite.max()))
+    return Scale(0.0, high)
+
+
+def as_plane(values: np.ndarray) -> np.ndarray:
     """Return a map of any number of axes as two: sequences lie flat, volumes show their middle."""
     while values.ndim > 2:
         values = values[values.shape[0] // 2]
     return np.ascontiguousarray(np.atleast_2d(values), np.float32)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{max(seconds, 1):.0f} s"

@@ -57,7 +57,7 @@ class View(ipywidgets.VBox):
     """
 
     title: ClassVar[str] = ""
-    watches: ClassVar[tuple[str, ...]] = ("layer", "channel", "sample", "target", "method")
+    watches: ClassVar[tuple[str, ...]] = ("layer", "channel", "sample", "target", "target_layer")
     working: ClassVar[str] = "computing"
     # Widgets close themselves when they are collected, also one whose constructor failed.
     _open = False
@@ -187,9 +187,14 @@ class View(ipywidgets.VBox):
         finally:
             self._following = None
 
+    @property
+    def is_following(self) -> bool:
+        """Whether this thread is changing the view's own widgets just now."""
+        return self._following == threading.get_ident()
+
     def choose(self, trait: str, value: Any) -> None:
         """Set a trait of the selection, unless the view itself is following it just now."""
-        if self._following != threading.get_ident():
+        if not self.is_following:
             setattr(self.session.selection, trait, value)
 
     def note(self, words: str, layer: str = "") -> None:
@@ -281,7 +286,7 @@ class View(ipywidgets.VBox):
         self._stop.layout.display = "" if words else "none"
 
     def _on_stop(self, change: dict) -> None:
-        if self._following == threading.get_ident():
+        if self.is_following:
             return
         self._show_stop("Go on" if change["new"] else "Stop")
         if not change["new"] and self._wanted is not None and self._shown != self._wanted:

@@ -16,6 +16,7 @@ from .base import View
 
 # A list whose value is None shows nothing, so the entry that follows the prediction needs a number.
 _AS_PREDICTED = -1
+_UNIT = -2
 _SPACE = "\u00a0"
 _NAME_WIDTH = 22
 
@@ -175,7 +176,8 @@ class ChannelSlider(_Control):
 class ClassSelector(_Control):
     """The classes with the model's value for the chosen sample, best first.
 
-    A head with one unit offers "for" and "against". The first entry follows the prediction.
+    A head with one unit offers "for" and "against". The first entry follows the prediction. The button
+    has the channel on the screen explained in place of a class, whatever layer is looked at then.
 
     Parameters
     ----------
@@ -184,23 +186,28 @@ class ClassSelector(_Control):
     """
 
     title = "Class"
-    watches = ("sample", "target")
+    watches = ("sample", "target", "target_layer")
 
     def __init__(self, session: Session) -> None:
         self._list = ipywidgets.Dropdown(layout={"width": "auto"})
         self._list.add_class("aw-wide")
+        self._unit = ipywidgets.Button(
+            description="Explain the channel shown", icon="crosshairs", layout={"width": "auto"}
+        )
         super().__init__(session)
         self._list.observe(self.guarded(self._picked), names=["value"])
+        self._unit.on_click(self.guarded(self._pinned))
 
     def build(self) -> list[ipywidgets.Widget]:
-        """Return the list."""
-        return [self._list]
+        """Return the list and the button."""
+        return [self._list, self._unit]
 
-    def key(self) -> tuple[int, int | None]:
-        """Sample and class."""
-        return self.session.selection.sample, self.session.selection.target
+    def key(self) -> tuple[int, int | None, str]:
+        """Sample, class, and the layer whose channel is explained in place of one."""
+        chosen = self.session.selection
+        return chosen.sample, chosen.target, chosen.target_layer
 
-    def compute(self, key: tuple[int, int | None]) -> Choice:
+    def compute(self, key: tuple[int, int | None, str]) -> Choice:
         """Return the classes with their values."""
         values = dict(self._values(self.session.predictions(key[0])))
         order = sorted(values, key=lambda c: -np.nan_to_num(values[c], nan=-np.inf))
@@ -208,7 +215,11 @@ class ClassSelector(_Control):
         labels = [(f"{self.session.class_name(c)}  {values[c]:{form}}", c) for c in order]
         top = self.session.class_name(self.session.top_class(key[0]))
         chosen = _AS_PREDICTED if key[1] is None else key[1]
-        return Choice(np.array(order), [(f"as predicted: {top}", _AS_PREDICTED), *labels], chosen)
+        options = [(f"as predicted: {top}", _AS_PREDICTED), *labels]
+        if key[2]:
+            options.insert(0, (f"channel {key[1] or 0} of {text.last_part(key[2])}", _UNIT))
+            chosen = _UNIT
+        return Choice(np.array(order), options, chosen)
 
     def draw(self, result: Choice) -> None:
         """Change the list if values did, and mark the chosen class."""
@@ -216,7 +227,7 @@ class ClassSelector(_Control):
             if list(self._list.options) != result.options:
                 self._list.options = result.options
             self._list.value = result.chosen
-        self.note("the maps explain this class")
+        self.note("the maps explain this")
 
     def _values(self, units: np.ndarray) -> Iterator[tuple[int, float]]:
         if len(units) > 1:
@@ -227,7 +238,12 @@ class ClassSelector(_Control):
         yield 0, 1 - value if self.session.head.probabilities else -value
 
     def _picked(self, change: dict) -> None:
-        self.choose("target", None if change["new"] == _AS_PREDICTED else change["new"])
+        if change["new"] not in (None, _UNIT) and not self.is_following:
+            self.session.selection.explain(None if change["new"] == _AS_PREDICTED else change["new"])
+
+    def _pinned(self, _: Any) -> None:
+        chosen = self.session.selection
+        chosen.explain(chosen.channel, chosen.layer)
 
 
 def _indented(address: str) -> str:

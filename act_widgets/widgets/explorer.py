@@ -26,9 +26,11 @@ from .controls import ChannelSlider, ClassSelector, LayerPicker
 from .feature_maps import FeatureMaps
 from .graph_view import GraphView
 from .histogram import Histogram
+from .method_picker import MethodPicker
 from .parts import parts_of
 from .predictions import Predictions
 from .sample_picker import SamplePicker
+from .trust_panel import TrustPanel
 
 
 class Views(NamedTuple):
@@ -42,7 +44,9 @@ class Views(NamedTuple):
     channel_view: ChannelView
     histogram: Histogram
     class_selector: ClassSelector
+    method_picker: MethodPicker
     attribution: AttributionView
+    trust: TrustPanel
     predictions: Predictions
     channel_editor: ChannelEditor
 
@@ -69,7 +73,9 @@ class Explorer(ipywidgets.VBox):
             ChannelView(session),
             Histogram(session),
             ClassSelector(session),
+            MethodPicker(session),
             AttributionView(session),
+            TrustPanel(session),
             Predictions(session),
             ChannelEditor(session),
         )
@@ -115,9 +121,9 @@ class Explorer(ipywidgets.VBox):
         v = self.views
         columns = [
             [v.sample_picker, v.layer_picker, v.graph],
-            [v.channel_slider, v.feature_maps, v.channel_editor],
+            [v.channel_slider, v.feature_maps, v.channel_editor, v.trust],
             [v.channel_view, v.histogram],
-            [v.class_selector, v.attribution, v.predictions],
+            [v.class_selector, v.method_picker, v.attribution, v.predictions],
         ]
         boxes = [ipywidgets.VBox(column) for column in columns]
         for index, box in enumerate(boxes):
@@ -141,9 +147,11 @@ class Explorer(ipywidgets.VBox):
     def _tell(self) -> None:
         """Say how often the model ran: choosing what is kept runs it no more."""
         done = self.session.stats()
+        runs = done["varied_samples"]
+        varied = f"{_times(runs, 'run', 'runs')} on changed inputs · " if runs else ""
         passes = (
             f"{_times(done['forward_passes'], 'forward pass', 'forward passes')} · "
-            f"{_times(done['backward_passes'], 'backward pass', 'backward passes')} · "
+            f"{_times(done['backward_passes'], 'backward pass', 'backward passes')} · {varied}"
             f"{done['cache_bytes'] / 2**20:.1f} MiB kept"
         )
         name, _, facts = self._facts().partition(" · ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
@@ -32,6 +33,12 @@ def last_part(address: str) -> str:
 def caption(text: str) -> str:
     """Return a line under a picture."""
     return f'<div class="aw-caption">{escape(text)}</div>' if text else ""
+
+
+def columns(names: Sequence[str]) -> str:
+    """Return names in columns of equal width, below pictures side by side."""
+    cells = "".join(f"<span>{escape(name)}</span>" for name in names)
+    return f'<div class="aw-columns" style="grid-template-columns:repeat({len(names)}, 1fr)">{cells}</div>'
 
 
 def number(value: float) -> str:

@@ -7,7 +7,6 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as WaitedTooLong
 
 from ..session import Session
 
@@ -21,7 +20,8 @@ class Worker:
 
     def __init__(self) -> None:
         self._jobs: OrderedDict[Hashable, Callable[[], None]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._running = 0
+        self._lock = threading.Condition()
         # An executor's thread is joined when the interpreter ends: one that is killed inside
         # TensorFlow takes the process down with it.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="act_widgets")
@@ -36,20 +36,25 @@ class Worker:
         """Drop an owner's waiting job."""
         with self._lock:
             self._jobs.pop(owner, None)
+            self._lock.notify_all()
 
     def wait(self, timeout: float = 60.0) -> bool:
-        """Return once all that was submitted has run, or False after `timeout` seconds."""
-        try:
-            self._pool.submit(lambda: None).result(timeout)
-        except WaitedTooLong:
-            return False
-        return True
+        """Return once all has run, what jobs submit too, or False after `timeout` seconds."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._jobs and not self._running, timeout)
 
     def _run_next(self) -> None:
         with self._lock:
-            job = self._jobs.popitem(last=False)[1] if self._jobs else None
-        if job is not None:
+            if not self._jobs:
+                return
+            job = self._jobs.popitem(last=False)[1]
+            self._running += 1
+        try:
             job()
+        finally:
+            with self._lock:
+                self._running -= 1
+                self._lock.notify_all()
 
 
 def worker_of(session: Session) -> Worker:

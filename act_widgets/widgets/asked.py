@@ -1,0 +1,98 @@
+"""What the selection asks to have explained: the same for the map and for what checks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..attribution import LAYER, METHODS, Estimate, Partial, estimate, nearest_spatial, question_of
+from ..attribution.question import Question
+from ..keys import Target
+from ..session import Session
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A method, its parameters, and what it explains.
+
+    Attributes
+    ----------
+    method : str
+        Name of the method.
+    layer : str or None
+        What is explained; None for an input.
+    chosen : str
+        The layer on the screen: one without spatial axes has no map, and the nearest one is taken.
+    sample : int
+        Number of the sample.
+    target : int or Target
+        The class, or the channel of a layer.
+    scores : str or None
+        Which scores; None for what the method usually explains.
+    parameters : tuple of (str, object)
+        Those of the method.
+    has_place : bool
+        Whether there is anything with places to draw.
+    """
+
+    method: str
+    layer: str | None
+    chosen: str
+    sample: int
+    target: int | Target
+    scores: str | None
+    parameters: tuple[tuple[str, Any], ...]
+    has_place: bool = True
+
+    @classmethod
+    def of(cls, session: Session) -> Asked:
+        """Return what a session's selection asks."""
+        chosen = session.selection
+        layer, has_place = None, True
+        if METHODS[chosen.method].place == LAYER:
+            layer = nearest_spatial(session.reader.taps, chosen.layer)
+            has_place = layer is not None
+        elif not any(array.dtype.kind == "f" for array in session.reader.inputs.arrays):
+            layer = chosen.layer  # words have no slope: explain the layer on the screen
+        return cls(
+            method=chosen.method,
+            layer=layer,
+            chosen=chosen.layer if METHODS[chosen.method].place == LAYER else "",
+            sample=chosen.sample,
+            target=session.explained_target(chosen.sample),
+            scores=chosen.scores or None,
+            parameters=chosen.parameters,
+            has_place=has_place,
+        )
+
+    def is_kept(self, session: Session) -> bool:
+        """Whether the map takes no pass of the model."""
+        reader, method = session.reader, METHODS[self.method]
+        if not method.is_quick or isinstance(self.target, Target) or not reader.knows_scores:
+            return False
+        question = self._question(session)
+        is_input = question.address in reader.input_addresses
+        return reader.has_gradient(question.address, self.sample, question.explained, method.rule) and (
+            is_input or reader.is_ready(question.address, self.sample)
+        )
+
+    def _question(self, session: Session) -> Question:
+        method = METHODS[self.method]
+        return question_of(session.reader, method, self.layer, self.target, self.scores, self.sample)
+
+    def estimate(self, session: Session) -> Estimate:
+        """Return what the map will cost."""
+        method, question = METHODS[self.method], self._question(session)
+        return estimate(question, method, method.checked(dict(self.parameters)))
+
+    def steps(self, session: Session) -> Iterator[Partial]:
+        """Yield the map as it comes to be."""
+        return session.attribution_steps(
+            self.method,
+            self.sample,
+            layer=self.layer,
+            target=self.target,
+            scores=self.scores,
+            **dict(self.parameters),
+        )

@@ -1,0 +1,171 @@
+"""Which attribution method, with which parameters, of which scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets
+import numpy as np
+
+from ..attribution import METHODS, Parameter
+from ..errors import InputError
+from ..rendering import charts, pictures
+from ..session import Session
+from .base import View
+
+_USUAL = ""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A method and how it is asked.
+
+    Attributes
+    ----------
+    array : ndarray of str
+        The names of all methods.
+    name : str
+        The method chosen.
+    scores : str
+        The scores asked for; empty for what the method usually explains.
+    offers : list of (str, str)
+        Scores on offer: words and value.
+    values : dict
+        Each parameter's value.
+    words : str
+        What a map costs.
+    """
+
+    array: np.ndarray
+    name: str
+    scores: str
+    offers: list[tuple[str, str]]
+    values: dict[str, Any]
+    words: str
+
+
+class MethodPicker(View):
+    """A list of attribution methods, the scores that are explained, and the method's own parameters.
+
+    Parameters
+    ----------
+    session : Session
+        The model and batch to look at.
+    """
+
+    title = "Method"
+    watches = ("method", "scores", "parameters")
+
+    def __init__(self, session: Session) -> None:
+        options = [(method.title, name) for name, method in METHODS.items()]
+        self._list = ipywidgets.Dropdown(options=options, description="Method", layout={"width": "auto"})
+        self._scores = ipywidgets.Dropdown(description="Scores", layout={"width": "auto"})
+        self._controls = ipywidgets.VBox()
+        self._made_for = ""
+        self._by_name: dict[str, Any] = {}
+        super().__init__(session)
+        self._list.observe(self.guarded(self._picked), names=["value"])
+        self._scores.observe(self.guarded(self._scored), names=["value"])
+
+    def build(self) -> list[ipywidgets.Widget]:
+        """Return the two lists and the parameters."""
+        return [self._list, self._scores, self._controls]
+
+    def key(self) -> tuple:
+        """Method, scores and parameters."""
+        chosen = self.session.selection
+        return chosen.method, chosen.scores, chosen.parameters
+
+    def compute(self, key: tuple) -> Chosen:
+        """Return what is chosen, and what else can be."""
+        name, scores, parameters = key
+        method = METHODS[name]
+        offers = [(f"usual: {self._usual(name)}", _USUAL)]
+        if self.session.head.probabilities:
+            offers += [("logits", "logits"), ("probabilities", "probabilities")]
+        values = method.checked(dict(parameters))
+        return Chosen(np.array(list(METHODS)), name, scores, offers, values, method.passes)
+
+    def draw(self, result: Chosen) -> None:
+        """Mark what is chosen; make controls anew only for another method."""
+        with self.following():
+            self._list.value = result.name
+            if list(self._scores.options) != result.offers:
+                self._scores.options = result.offers
+            self._scores.value = result.scores
+            if self._made_for != result.name:
+                self._make_controls(result)
+            for name, value in result.values.items():
+                self._by_name[name].value = _shown(value)
+        self._scores.layout.display = "" if len(result.offers) > 1 else "none"
+        self.note(result.words)
+
+    def picture(self, result: Chosen) -> bytes:
+        """Return what is chosen as text."""
+        lines = [
+            METHODS[result.name].title,
+            *(f"  {name} = {value}" for name, value in result.values.items()),
+        ]
+        return pictures.png_of(charts.text_lines(lines))
+
+    def _usual(self, name: str) -> str:
+        usual = METHODS[name].scores
+        return usual if self.session.head.probabilities else "output values"
+
+    def _make_controls(self, result: Chosen) -> None:
+        old = self._controls.children
+        self._by_name = {p.name: _control(p) for p in METHODS[result.name].parameters}
+        self._made_for = result.name
+        for name, control in self._by_name.items():
+            control.value = _shown(result.values[name])
+            control.observe(self.guarded(self._changed), names=["value"])
+        self._controls.children = tuple(self._by_name.values())
+        for control in old:
+            control.close()
+
+    def _picked(self, change: dict) -> None:
+        self.choose("method", change["new"])
+
+    def _scored(self, change: dict) -> None:
+        if change["new"] is not None:
+            self.choose("scores", change["new"])
+
+    def _changed(self, _: dict) -> None:
+        method = METHODS[self.session.selection.method]
+        given = {p.name: _entered(p, self._by_name[p.name].value) for p in method.parameters}
+        self.choose("parameters", tuple(given.items()))
+
+
+def _control(parameter: Parameter) -> ipywidgets.Widget:
+    """Return a parameter's control, bounded as it is."""
+    common = {"description": parameter.name, "layout": {"width": "auto"}, "tooltip": parameter.meaning}
+    if isinstance(parameter.default, bool):
+        return ipywidgets.Checkbox(indent=False, **common)
+    if isinstance(parameter.default, int):
+        return ipywidgets.BoundedIntText(min=int(parameter.low), max=int(parameter.high), **common)
+    if isinstance(parameter.default, float):
+        return ipywidgets.BoundedFloatText(min=parameter.low, max=parameter.high, step=0.01, **common)
+    return ipywidgets.Text(placeholder="mean of the sample", continuous_update=False, **common)
+
+
+def _shown(value: Any) -> Any:
+    """Return a parameter's value as its control shows it."""
+    if value is None:
+        return ""
+    return value if isinstance(value, bool | int | float) else 0.0
+
+
+def _entered(parameter: Parameter, value: Any) -> Any:
+    """Return a control's value as the parameter takes it."""
+    if parameter.default is not None:
+        return value
+    if not value.strip():
+        return None
+    try:
+        return float(value)
+    except ValueError as error:
+        raise InputError(
+            f"'{parameter.name}' is {parameter.meaning}. Received: {value!r:.40}. Expected: a number, "
+            "or nothing."
+        ) from error
