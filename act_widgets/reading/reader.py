@@ -245,7 +245,7 @@ class Reader:
         for block in range(self.blocks.count):
             start, stop = self.blocks.rows(block)
             keys = [("gradient", address, i, explained[i], rule) for i in range(start, stop)]
-            if stop - start < 2 or all(key in self.cache for key in keys):
+            if all(key in self.cache for key in keys):
                 continue
             masks = [explained[i].mask(1) for i in range(start, stop)]
             if len({m.shape for m in masks}) > 1:
