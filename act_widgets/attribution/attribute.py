@@ -109,7 +109,7 @@ class Estimate(NamedTuple):
     Attributes
     ----------
     runs : int
-        Forward passes of one sample, or backward passes, at the most.
+        Forward passes of one sample, or backward passes, as they are usually needed.
     seconds : float
         How long they take here.
     """

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..reading.explained import PROBABILITIES
-from .method import Method
+from .method import LAYER, Method
 from .question import Question
 
 # Below this share of what its channels add up to, a map is rounding noise.
@@ -55,6 +55,8 @@ def _reasons(
     saturated = _saturated(question)
     if saturated and not np.ptp(values) > 0:
         yield saturated
+    if not method.needs_gradient and method.place != LAYER and not np.ptp(values) > 0:
+        yield f"The score stays at {question.score:.6g}, whatever is covered."
     if not question.value.any():
         yield f"Every activation of {layer} is 0 for this sample."
     if not values.any():

@@ -116,8 +116,8 @@ class Method:
     passes : str
         What one result costs, for the screen.
     runs : callable, optional
-        From a `Question` and the parameters to how many passes, at the most; None for one backward pass
-        that serves all layers.
+        From a `Question` and the parameters to how many passes it usually takes; None for one backward
+        pass that serves all layers.
     """
 
     name: str

@@ -25,8 +25,8 @@ _SIDE = 560
 _COLOURS = "inferno"
 # Small inputs are enlarged so far, cell by cell, that the map above them can be smooth.
 _FINE = 112
-# Seconds from which on work waits for the user's word.
-_LONG = 10.0
+# Seconds from which on work says what it will take, and waits for the user's word.
+_NOTICED, _LONG = 1.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ class AttributionView(View):
             yield Stage(self._without_map(key))
             return
         cost = key.estimate(self.session)
-        if cost.seconds > _LONG:
+        if cost.seconds > _NOTICED:
             words = f"{cost.runs:,} passes of the model, about {_duration(cost.seconds)}"
-            yield Stage(self._without_map(key), 0.0, words, waits=True)
+            yield Stage(self._without_map(key), 0.0, words, waits=cost.seconds > _LONG)
         start = time.monotonic()
         for part in key.steps(self.session):
             gone = time.monotonic() - start
