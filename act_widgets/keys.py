@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
+from typing import Any
 
 from .errors import TargetError, UnknownLayerError, listed, nearest
 
@@ -125,12 +127,12 @@ class Head:
 
     def check(self, target: int) -> int:
         """Return `target`, or raise a `TargetError` when there is no such class."""
-        if isinstance(target, bool) or not hasattr(target, "__index__"):
+        number = whole_number(target)
+        if number is None:
             raise TargetError(
                 f"A class is given by its number. Received: target={target!r}. "
                 f"Expected: an integer from 0 to {self.classes - 1}."
             )
-        number = target.__index__()
         if not 0 <= number < self.classes:
             units = f"{self.units} units" if self.units > 1 else "one unit, explained against (0) and for (1)"
             raise TargetError(
@@ -138,6 +140,14 @@ class Head:
                 f"Expected: 0 to {self.classes - 1}."
             )
         return number
+
+
+def whole_number(value: Any) -> int | None:
+    """Return an integer of any library as Python's; None for anything else, True and False too."""
+    try:
+        return None if isinstance(value, bool) else index(value)
+    except TypeError:
+        return None
 
 
 def resolve(name: str, known: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from .attribution import (
     question_of,
     top_classes,
 )
+from .attribution.places import token_grid
 from .attribution.trust import Curve, perturbation_curve
 from .keys import Head, Tap, Target
 from .model_graph import Graph
@@ -348,12 +349,14 @@ class Session(HasTraits):
         self, result: Attribution, sample: int, kind: str, steps: int = 20, fill: float | None = None
     ) -> Iterator[Curve]:
         """Yield the curve as it comes to be; for parameters see `perturbation_curve`."""
+        self.follow_weights()
         at = sample if len(result.maps) > 1 else 0
         target = result.target[at] if isinstance(result.target, tuple) else result.target
         method = METHODS[result.method]
         found = question_of(self.reader, method, result.layer, target, None, sample)
-        shown = replace(found, explained=explained(self.reader, target, None, PROBABILITIES))
-        site = shown.at_input if method.place == LAYER else shown
+        grid = token_grid(self.reader, found.tap)
+        shown = replace(found, explained=explained(self.reader, target, None, PROBABILITIES), grid=grid)
+        site = shown.at_input if method.place == LAYER or grid else shown
         yield from perturbation_curve(site, result.maps[at], kind, steps, fill)
 
     def shuffled(self, seed: int = 0) -> Session:
@@ -368,7 +371,9 @@ class Session(HasTraits):
             If the model can't be traced.
         """
         source = self.source.shuffled(self.reader.inputs, seed)
-        return Session(source, self.inputs, labels=self.labels, cache_bytes=self._budget)
+        return Session(
+            source, self.inputs, labels=self.labels, cache_bytes=self._budget, training=self.training
+        )
 
     def refresh(self) -> None:
         """Forget what is known of the model, its trace too, and draw every view anew.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -132,12 +133,15 @@ def steps(question: Question, method: Method, parameters: Mapping[str, Any]) -> 
     key = _key(question, method, parameters)
     kept = question.reader.cache.get(key) if not method.is_quick else None
     if kept is not None:
-        yield Partial(kept, 1.0, "")
+        yield Partial(replace(kept, params=dict(kept.params)), 1.0, "")
         return
     for step in method.run(question, **_own(parameters)):
         result = _attribution(question, method, parameters, step)
         if step.share >= 1 and not method.is_quick:
-            question.reader.cache.put(key, result)
+            for array in (result.maps, result.values, result.spread):
+                if array is not None:
+                    array.flags.writeable = False
+            question.reader.cache.put(key, replace(result, params=dict(result.params)))
         yield Partial(result, step.share, step.words)
 
 
@@ -181,7 +185,7 @@ def _attribution(
         score=np.array([question.score], np.float32),
         signed=method.is_signed(parameters),
         connected=question.is_connected,
-        params=dict(parameters),
+        params={name: v.copy() if isinstance(v, np.ndarray) else v for name, v in parameters.items()},
         remarks=tuple(filter(None, [step.facts.get("remark")])),
         completeness=None if completeness is None else np.array([completeness], np.float32),
         spread=None if spread is None else folded(spread)[None],
@@ -233,7 +237,8 @@ def _input_tap(reader: Reader, layer: str | None, method: Method) -> Tap:
                 f"in its place, such as '{next((a for a, t in reader.taps.items() if t.is_float), '')}'."
             )
         return tap
-    tap = inputs.get(layer) or inputs.get(reader.tap(layer).address) or reader.tap(layer)
+    given = inputs.get(layer) if isinstance(layer, str) else None
+    tap = given or inputs.get(reader.tap(layer).address) or reader.tap(layer)
     if _serves(tap, method):
         return tap
     raise LayerKindError(

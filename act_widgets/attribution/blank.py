@@ -15,6 +15,8 @@ from .question import Question
 _NOISE = 1e-6
 # So close to 0 or 1 a probability has no slope left that a map could show.
 _SATURATED = 1e-4
+# Methods that leave negative gradients out.
+_POSITIVE = {"grad_cam_pp", "layer_cam"}
 
 
 def blank_reason(
@@ -51,7 +53,7 @@ def _reasons(
     if not question.is_connected:
         yield f"The score does not depend on {layer}: no gradient arrives there."
     if method.needs_gradient and not question.gradient(method.rule).any():
-        yield _no_gradient(question)
+        yield _no_gradient(question, method)
     saturated = _saturated(question)
     if saturated and not np.ptp(values) > 0:
         yield saturated
@@ -60,7 +62,7 @@ def _reasons(
     if not question.value.any():
         yield f"Every activation of {layer} is 0 for this sample."
     if not values.any():
-        yield f"Every activation of {layer} with a weight in the score is 0 for this sample."
+        yield _no_weight(question, method)
     if chart.size == 1:
         yield f"{layer} has a single position, so its map has no places to compare."
     total = values.sum(-1)
@@ -84,11 +86,32 @@ def _saturated(question: Question) -> str | None:
     )
 
 
-def _no_gradient(question: Question) -> str:
+def _no_weight(question: Question, method: Method) -> str:
+    layer = f"'{question.address}'"
+    positions = tuple(range(question.value.ndim - 1))
+    if method.name == "score_cam" and not np.ptp(question.value, positions).any():
+        return f"Every channel of {layer} is the same everywhere for this sample, so none can mask the input."
+    if method.name in _POSITIVE and not (question.gradient() > 0).any():
+        return (
+            f"No gradient at {layer} is positive: more of any channel lowers the score, and {method.title} "
+            "keeps only what raises it."
+        )
+    if method.name == "grad_cam" and not question.gradient().mean(positions).any():
+        return f"The gradients at {layer} cancel out: their mean over the positions is 0 in every channel."
+    if method.name == "integrated_gradients":
+        return f"On the way from the baseline nothing at {layer} adds to the score, or it cancels out."
+    return f"Every activation of {layer} with a weight in the score is 0 for this sample."
+
+
+def _no_gradient(question: Question, method: Method) -> str:
     layer = f"'{question.address}'"
     saturated = _saturated(question)
     if saturated:
         return saturated
+    if method.rule and question.gradient().any():
+        return f"{method.title} lets no gradient through to {layer}, where the plain gradient is not zero."
+    if question.reader.gradient(question.address, question.sample, question.explained) is None:
+        return f"An operation between {layer} and the score has no gradient, so none arrives at {layer}."
     ends = _where_it_ends(question)
     if ends is None:
         return f"The gradient at {layer} is exactly zero everywhere: the score has no slope."

@@ -47,9 +47,9 @@ def grad_cam_pp(activation: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     Chattopadhay et al. 2018, "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep
     Convolutional Networks", equations 5, 10 and 19.
     """
-    squared = gradient**2
-    below = 2 * squared + _sum(activation) * squared * gradient
-    alpha = np.divide(squared, below, out=np.zeros_like(below), where=below != 0)
+    # Divided by g**2: the powers of very small and very large gradients are beyond float32.
+    below = 2 + _sum(activation) * gradient
+    alpha = np.divide(1, below, out=np.zeros_like(below), where=(below != 0) & (gradient != 0))
     return _sum(alpha * np.maximum(gradient, 0)) * activation
 
 

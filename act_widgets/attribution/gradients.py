@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from ..errors import ModelError
 from .method import INPUT, Method, Step
 from .question import Question
 
@@ -44,6 +45,12 @@ def ruled(rule: str, question: Question) -> Iterator[Step]:
     Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional Net", section 3.4.
     Zeiler & Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 2.1.
     """
+    if question.inner_gates:
+        raise ModelError(
+            f"The model has ReLUs where no other rule reaches them. Received: {question.inner_gates} inside a "
+            "branch, loop or compiled function. Expected: ReLUs in layers, or a method that takes the gradient "
+            "as it is, such as 'saliency'."
+        )
     gates = question.gates
     facts: dict[str, Any] = {}
     if not gates:

@@ -51,7 +51,7 @@ def integrated_gradients(question: Question, *, baseline: Any, bound: float, ste
             for at, score, gradient in zip(part.items, part.scores, part.gradients, strict=True):
                 path.add(at, float(score), gradient)
         error, points = path.error, len(path.scores)
-        is_last = error <= bound or points >= steps
+        is_last = not error > bound or points >= steps  # NaN gets no better
         words = f"completeness error {error:.1%} with {points} points"
         missed = f" The bound of {bound:.1%} was not reached: allow more steps." if error > bound else ""
         yield Step(
@@ -128,16 +128,15 @@ class Path:
 
 
 def _start(question: Question, baseline: Any) -> np.ndarray:
-    shape = question.value.shape
+    shape = question.shape
     if not isinstance(baseline, np.ndarray) or baseline.ndim == 0:
-        return np.full(shape, float(baseline), np.float32)
-    given = question.channels_last(baseline)
-    if given.shape != shape:
+        return np.full(question.value.shape, float(baseline), np.float32)
+    if baseline.shape != shape:
         raise InputError(
             f"A baseline is one number, or has the shape of what is explained. Received: {baseline.shape}. "
-            f"Expected: {shape}, channels last."
+            f"Expected: {shape}, without a batch axis."
         )
-    return given.astype(np.float32)
+    return question.channels_last(baseline).astype(np.float32)
 
 
 INTEGRATED_GRADIENTS = Method(

@@ -63,9 +63,9 @@ class Parameter:
         """Return `value`, or raise an `InputError`."""
         if value is None and self.default is None:
             return None
-        if self.arrays and isinstance(value, np.ndarray):
+        if self.arrays and isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "iuf":
             return value
-        number = value.item() if isinstance(value, np.generic) else value
+        number = value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
         if isinstance(self.default, bool):
             if isinstance(number, bool):
                 return number

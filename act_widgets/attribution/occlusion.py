@@ -52,7 +52,13 @@ def occlusion(question: Question, *, patch: int, stride: int, fill: float | None
             counts[cover] += 1
         done += len(part.items)
         values = (lost / np.maximum(counts, 1))[..., None]
-        yield Step(values, done / len(covers), f"{done} of {len(covers)} patches", {"score": whole})
+        yield Step(values, done / len(covers), f"{done} of {len(covers)} patches", _gaps(counts))
+
+
+def _gaps(counts: np.ndarray) -> dict[str, str]:
+    gaps = int((counts == 0).sum())
+    words = f"{gaps} of {counts.size} positions lie between the patches: nothing was measured there."
+    return {"remark": words} if gaps else {}
 
 
 def _covers(shape: tuple[int, ...], patch: int, stride: int) -> list[tuple[slice, ...]]:

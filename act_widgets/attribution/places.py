@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from ..keys import Tap
+from ..keys import Score, Tap
 from ..reading.reader import Reader
 from .tokens import Grid, grid_of
 
@@ -41,12 +41,13 @@ def nearest_spatial(taps: Mapping[str, Tap], layer: str) -> str | None:
 
 
 def token_grid(reader: Reader, tap: Tap) -> Grid | None:
-    """Return how a layer's tokens lie in the picture, if an input is one and they fill it."""
+    """Return how a layer's tokens lie in the picture, if they come from one and fill it."""
     if len(tap.shape) != 3 or tap.kind == "InputLayer" or not tap.shape[1]:
         return None
     pictures = []
-    for array in reader.inputs.arrays:
-        if array.ndim == 4:
+    before = reader.depends_on(Score(tap.address, logits=False))
+    for address, array in zip(reader.input_addresses, reader.inputs.arrays, strict=True):
+        if array.ndim == 4 and address in before:
             is_first = array.shape[1] < min(array.shape[2:])
             pictures.append(array.shape[2:4] if is_first else array.shape[1:3])
     return grid_of(tap.shape[1], [(int(h), int(w)) for h, w in pictures])

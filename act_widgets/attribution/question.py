@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import LayerKindError
-from ..keys import Tap
+from ..keys import Score, Tap
 from ..reading.explained import Explained
 from ..reading.reader import Reader
 from .tokens import Grid
@@ -76,6 +76,11 @@ class Question:
         given = self.reader.input_value(self.address, self.sample)
         return self.reader.sample_activation(self.address, self.sample) if given is None else given
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The tensor's own shape, without the batch axis."""
+        return self._raw.shape
+
     @cached_property
     def value(self) -> np.ndarray:
         """The tensor's value, ``(..., channels)`` float32."""
@@ -107,13 +112,20 @@ class Question:
         """Number of ReLUs that a rule changes."""
         return self.reader.source.gates(self.reader.question(self.sample)[0])
 
+    @property
+    def inner_gates(self) -> int:
+        """Number of ReLUs that no rule reaches."""
+        return self.reader.source.inner_gates(self.reader.question(self.sample)[0])
+
     @cached_property
     def at_input(self) -> Question:
         """The same question for the input whose positions are the layer's."""
         positions = self.value.ndim - 1
-        for tap in input_taps(self.reader):
+        before = self.reader.depends_on(Score(self.address, logits=False))
+        # Several pictures may go in: the map lies over the one that it is made of.
+        for tap in sorted(input_taps(self.reader), key=lambda tap: tap.address not in before):
             question = replace(self, tap=tap, grid=None)
-            if tap.is_float and len(tap.spatial) == positions:
+            if (tap.is_float or "int" in tap.dtype) and len(tap.spatial) == positions:
                 return question
         raise LayerKindError(
             f"The maps of '{self.address}' have {positions} spatial axes, and no input has as many. "
@@ -217,10 +229,19 @@ class Pace:
 
 
 def input_taps(reader: Reader) -> list[Tap]:
-    """Return what the inputs are, those without a name too, with the channel axis of the layers behind."""
-    found = []
-    for address, array in zip(reader.input_addresses, reader.inputs.arrays, strict=True):
-        ranks = (tap for tap in reader.taps.values() if len(tap.shape) == array.ndim > 2)
-        axis = next((tap.channel_axis for tap in ranks if tap.kind != "InputLayer"), -1)
-        found.append(Tap(address, "InputLayer", (None, *array.shape[1:]), array.dtype.name, axis, address))
-    return found
+    """Return what the inputs are, those without a name too."""
+    return [
+        Tap(address, "InputLayer", (None, *a.shape[1:]), a.dtype.name, _input_axis(reader, a.ndim), address)
+        for address, a in zip(reader.input_addresses, reader.inputs.arrays, strict=True)
+    ]
+
+
+def _input_axis(reader: Reader, rank: int) -> int:
+    """Return where the first layers that tell channels from positions find the channels of an input."""
+    for tap in reader.taps.values():
+        if len(tap.shape) == rank > 2:
+            if tap.channel_axis == 1:
+                return 1
+            if any(word in tap.kind for word in ("Conv", "Pool", "Permute", "Transpose")):
+                return -1
+    return -1

@@ -29,16 +29,21 @@ def score_cam(question: Question) -> Iterator[Step]:
     channels = np.flatnonzero(high > low).tolist()
     scores = np.full(activation.shape[-1], -np.inf)
 
+    flat: list[bool] = []
+
     def seen_through(chosen: Sequence[int]) -> np.ndarray:
         maps = resized(np.moveaxis(activation[..., chosen], -1, 0), picture.value.shape[:-1], first=1)
         axes = tuple(range(1, maps.ndim))
-        least = maps.min(axis=axes, keepdims=True)
-        return picture.value * ((maps - least) / (maps.max(axis=axes, keepdims=True) - least))[..., None]
+        least, extent = maps.min(axis=axes, keepdims=True), np.ptp(maps, axis=axes, keepdims=True)
+        flat[:] = (extent == 0).reshape(-1).tolist()
+        return picture.value * ((maps - least) / np.where(extent > 0, extent, 1))[..., None]
 
     done = 0
-    yield Step(_shares(activation, scores), 0.0, f"0 of {len(channels)} channels")
+    share = 0.0 if channels else 1.0
+    yield Step(_shares(activation, scores), share, f"0 of {len(channels)} channels")
     for part in picture.varied(channels, seen_through):
-        scores[part.items] = part.scores
+        # A channel that is finer than the input can be the same everywhere in the input's size.
+        scores[part.items] = np.where(flat, -np.inf, part.scores)
         done += len(part.items)
         yield Step(_shares(activation, scores), done / len(channels), f"{done} of {len(channels)} channels")
 

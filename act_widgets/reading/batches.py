@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -32,13 +33,19 @@ def by_channel(activation: np.ndarray, axis: int) -> np.ndarray:
 
 
 def named_leaves(nest: Any, name: str = "") -> dict[str, np.ndarray]:
-    """Return every array in whatever structure the model returns, by its keys and indices joined by dots."""
+    """Return every array in whatever structure the model returns, by its keys and indices joined by dots.
+
+    They come in the order of ``keras.tree.flatten``, which sorts the keys of a plain dictionary.
+    """
     if isinstance(nest, np.ndarray):
         return {name or "0": nest}
     if not isinstance(nest, dict | list | tuple):
         return {}
     found: dict[str, np.ndarray] = {}
-    for key, part in nest.items() if isinstance(nest, dict) else enumerate(nest):
+    parts = list(nest.items()) if isinstance(nest, dict) else list(enumerate(nest))
+    if isinstance(nest, dict) and not isinstance(nest, OrderedDict):
+        parts.sort(key=lambda part: str(part[0]))
+    for key, part in parts:
         found |= named_leaves(part, f"{name}.{key}" if name else str(key))
     return found
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, ModelError
-from ..keys import Head, Score, Tap, resolve
+from ..keys import Head, Score, Tap, resolve, whole_number
 from ..model_graph import Graph
 from ..sources.inputs import Inputs
 from ..sources.protocol import MAIN, Reading, Source, unnamed_inputs
@@ -252,10 +252,13 @@ class Reader:
                 return
             with self.blocks.lock:
                 batch, known = self.inputs.rows(start, stop), self.blocks.kept(block)
-                made = self.source.gradients(
+                values, scores = self.source.gradients(
                     batch, [address], np.concatenate(masks), known, score=explained[start].score, rule=rule
-                ).values.get(address)
+                )
+                made = values.get(address)
                 self.backward_passes += 1
+                for i in range(start, stop):
+                    self._scores[i, explained[i]] = float(scores[i - start]) + explained[i].offset
                 if made is None or len(made) == stop - start:
                     for i in range(start, stop):
                         row = None if made is None else made[i - start : i - start + 1].copy()
@@ -314,9 +317,7 @@ class Reader:
         gradients : (n, ...) float32 or None
         """
         if self._together and len(values) > 1:
-            parts = [self.varied(address, sample, v[None], explained, with_gradients) for v in values]
-            scores = np.concatenate([scores for scores, _ in parts])
-            return scores, np.concatenate([g for _, g in parts if g is not None]) if with_gradients else None
+            return self._one_by_one(address, sample, values, explained, with_gradients)
         batch, row = (self.inputs, sample) if self._together else (self.inputs.rows(sample, sample + 1), 0)
         if not self._together:
             batch = batch.repeated(len(values))
@@ -327,6 +328,8 @@ class Reader:
         else:
             known[address] = self._with_row(address, row, values)
         mask = explained.mask(batch.size)
+        if self._together:
+            mask[np.arange(batch.size) != row] = 0
         wanted = [address] if with_gradients else []
         edited = address if known else None
         with self.blocks.lock:
@@ -336,7 +339,17 @@ class Reader:
         if not with_gradients:
             return scores, None
         slopes = made.values.get(address)
+        if slopes is not None and len(slopes) < batch.size:
+            # What is computed once for all samples takes one variant at a time.
+            return self._one_by_one(address, sample, values, explained, with_gradients)
         return scores, np.zeros_like(values) if slopes is None else slopes[row].reshape(values.shape)
+
+    def _one_by_one(
+        self, address: str, sample: int, values: np.ndarray, explained: Explained, with_gradients: bool
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        parts = [self.varied(address, sample, v[None], explained, with_gradients) for v in values]
+        scores = np.concatenate([scores for scores, _ in parts])
+        return scores, np.concatenate([g for _, g in parts if g is not None]) if with_gradients else None
 
     def _with_row(self, address: str, row: Any, values: np.ndarray) -> np.ndarray:
         if not self._together:
@@ -372,10 +385,11 @@ class Reader:
 
     def check_sample(self, sample: int) -> int:
         """Return `sample`, or raise an `InputError` when the batch has no such one."""
-        if 0 <= sample < self.inputs.size:
-            return sample
+        number = whole_number(sample)
+        if number is not None and 0 <= number < self.inputs.size:
+            return number
         raise InputError(
-            f"No sample {sample}: the batch has {self.inputs.size}. Received: sample={sample}. "
+            f"No sample {sample!r:.80}: the batch has {self.inputs.size}. Received: sample={sample!r:.80}. "
             f"Expected: 0 to {self.inputs.size - 1}."
         )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import InputError, LayerKindError, TargetError, listed, nearest
-from ..keys import Head, Score, Target
+from ..keys import Head, Score, Target, whole_number
 from ..sources.protocol import OUTPUT
 from .batches import are_probabilities, named_leaves
 from .explained import ACTIVATIONS, LOGITS, PROBABILITIES, Explained
@@ -77,8 +77,10 @@ def _of_output(reader: Reader, asked: Target, scores: str | None, usual: str) ->
     shape = output.shape[1:]
     found = replace(asked, unit=number, at=_checked_position(asked.at, shape, -1))
     before = (scores or usual) == LOGITS
-    activation = reader.activation_behind(address) if before else None
-    kind = PROBABILITIES if head.probabilities and activation is None else LOGITS
+    # Of a sigmoid for each class, or a softmax over another axis, the numbers alone do not tell.
+    activation = reader.activation_behind(address) if before or not head.probabilities else None
+    is_before = before and activation is not None
+    kind = PROBABILITIES if (head.probabilities or activation) and not is_before else LOGITS
     if scores == LOGITS and kind != LOGITS:
         raise InputError(
             f"'{reader.source.name}' returns probabilities that no softmax or sigmoid makes of logits. "
@@ -89,14 +91,15 @@ def _of_output(reader: Reader, asked: Target, scores: str | None, usual: str) ->
             f"'{reader.source.name}' does not return probabilities. Received: scores='probabilities'. "
             "Expected: scores='logits': its output values as they are."
         )
-    return Explained(found, Score(address, logits=activation is not None), kind, shape, -1, unit, sign)
+    return Explained(found, Score(address, logits=is_before), kind, shape, -1, unit, sign)
 
 
 def _chosen_output(reader: Reader, chosen: int | str) -> tuple[str, np.ndarray]:
     outputs = named_leaves(reader.outputs())
     names = list(outputs)
-    if isinstance(chosen, int) and not isinstance(chosen, bool) and 0 <= chosen < len(names):
-        name = names[chosen]
+    number = whole_number(chosen)
+    if number is not None and 0 <= number < len(names):
+        name = names[number]
     elif str(chosen) in outputs and isinstance(chosen, str):
         name = chosen
     else:
@@ -114,8 +117,8 @@ def _chosen_output(reader: Reader, chosen: int | str) -> tuple[str, np.ndarray]:
 
 
 def _checked_unit(unit: int, units: int, owner: str) -> int:
-    number = unit.__index__() if hasattr(unit, "__index__") and not isinstance(unit, bool) else -1
-    if not 0 <= number < units:
+    number = whole_number(unit)
+    if number is None or not 0 <= number < units:
         raise TargetError(
             f"{owner} has no such unit. Received: unit={unit!r}. Expected: an integer from 0 to {units - 1}."
         )
@@ -128,12 +131,12 @@ def _checked_position(
     if at is None:
         return None
     sizes = shape[1:] if axis == 1 else shape[:-1]
-    place = tuple(np.atleast_1d(np.asarray(at)).tolist())
+    place = tuple(map(whole_number, at if np.iterable(at) else [at]))
     if len(place) != len(sizes) or not all(
-        isinstance(i, int) and 0 <= i < n for i, n in zip(place, sizes, strict=True)
+        i is not None and 0 <= i < n for i, n in zip(place, sizes, strict=True)
     ):
         raise TargetError(
             f"There is no such position. Received: at={at}. Expected: "
             + (f"one index below each of {sizes}." if sizes else "None: there is only one.")
         )
-    return place
+    return place  # type: ignore[return-value]

@@ -1,11 +1,13 @@
-"""Other rules for the gradient of a ReLU, set in a copy of a traced graph.
+"""Other rules for the gradient of a ReLU, in a traced graph.
 
-The model and its trace keep TensorFlow's own rule: an operation of the copy names the rule that
-`tf.gradients` takes instead.
+A rule holds only while gradients are built. A copy of the graph would not do: gradients that a layer
+writes itself, such as SiLU's, refer to tensors of the graph that they were traced in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
@@ -13,9 +15,14 @@ from tensorflow.python.framework import ops
 
 GUIDED = "guided"
 DECONVNET = "deconvnet"
-_REGISTERED = {GUIDED: "ActWidgetsGuided", DECONVNET: "ActWidgetsDeconvnet"}
 # ReLU6 has its own gate to both sides; what is leaky or smooth is no gate.
 _RELUS = {"Relu", "Relu6"}
+
+
+def inner_gates(graph: Any) -> int:
+    """Return the number of ReLUs inside a graph's functions and branches, which no rule reaches."""
+    functions = graph.as_graph_def().library.function
+    return sum(node.op in _RELUS for function in functions for node in function.node_def)
 
 
 def _own(operation: Any, gradient: Any) -> Any:
@@ -23,36 +30,44 @@ def _own(operation: Any, gradient: Any) -> Any:
     return ops.gradient_registry.lookup(operation.type)(operation, gradient)
 
 
-@tf.RegisterGradient(_REGISTERED[GUIDED])
 def _guided(operation: Any, gradient: Any) -> Any:
     return _own(operation, tf.nn.relu(gradient))
 
 
-@tf.RegisterGradient(_REGISTERED[DECONVNET])
 def _deconvnet(operation: Any, gradient: Any) -> Any:
     passed = tf.nn.relu(gradient)
-    return passed if operation.type in _RELUS else [passed, None]
+    if operation.type in _RELUS:
+        return passed
+    return [None, passed] if _is_zero(operation.inputs[0]) else [passed, None]
 
 
-def gates(graph: Any) -> list[str]:
-    """Return the names of a graph's ReLUs, ``maximum(x, 0)`` among them."""
-    return [op.name for op in graph.get_operations() if op.type in _RELUS or _is_maximum(op)]
+_RULES = {GUIDED: _guided, DECONVNET: _deconvnet}
+
+
+def gates(graph: Any) -> list[Any]:
+    """Return a graph's ReLUs, ``maximum(x, 0)`` and ``maximum(0, x)`` among them."""
+    return [op for op in graph.get_operations() if op.type in _RELUS or _is_maximum(op)]
 
 
 def _is_maximum(operation: Any) -> bool:
-    if operation.type != "Maximum" or operation.inputs[1].shape.rank != 0:
-        return False
-    return tf.get_static_value(operation.inputs[1]) == 0
+    return operation.type == "Maximum" and any(map(_is_zero, operation.inputs))
 
 
-def ruled_copy(graph: Any, rule: str) -> Any:
-    """Return a copy of a graph whose ReLUs pass gradients back by another rule, or by their own."""
-    definition = graph.as_graph_def()
-    ruled = set(gates(graph)) if rule else set()
-    for node in definition.node:
-        if node.name in ruled:
-            node.attr["_gradient_op_type"].s = _REGISTERED[rule].encode()
-    copy = tf.Graph()
-    with copy.as_default():
-        tf.graph_util.import_graph_def(definition, name="")
-    return copy
+def _is_zero(tensor: Any) -> bool:
+    while tensor.op.type == "Identity":  # a tap's
+        tensor = tensor.op.inputs[0]
+    value = tf.get_static_value(tensor)
+    return tensor.op.type == "ZerosLike" or (value is not None and not value.any())
+
+
+@contextmanager
+def ruled(operations: Sequence[Any], rule: str) -> Iterator[None]:
+    """Let ReLUs pass the gradients that are built meanwhile by another rule, or by their own."""
+    changed = operations if rule else ()
+    for operation in changed:
+        operation._gradient_function = _RULES[rule]
+    try:
+        yield
+    finally:
+        for operation in changed:
+            operation._gradient_function = None

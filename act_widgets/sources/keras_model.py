@@ -133,6 +133,10 @@ class KerasSource:
         """Return the number of ReLUs."""
         return self.trace(inputs).gates
 
+    def inner_gates(self, inputs: Inputs) -> int:
+        """Return the number of ReLUs inside functions, which keep their own rule."""
+        return self.trace(inputs).inner_gates
+
     def shuffled(self, inputs: Inputs, seed: int) -> Source:
         """Return the model with the values of each weight array in another order; it stays as it is."""
         return ShuffledSource(self, inputs, seed)
@@ -278,12 +282,18 @@ class ShuffledSource(KerasSource):
     def __init__(self, origin: KerasSource, inputs: Inputs, seed: int) -> None:
         super().__init__(origin.model, origin.training)
         self._origin = origin
-        rng = np.random.default_rng(seed)
-        variables = {id(v.handle): v for v in map(_variable, weights_of(origin.model)) if v.dtype.is_floating}
+        self._seed = seed
+        self._shuffle()
+        self.trace(inputs)
+
+    def _shuffle(self) -> None:
+        rng = np.random.default_rng(self._seed)
+        self._version = self.weights_version()
+        weights = map(_variable, weights_of(self.model))
+        variables = {id(v.handle): v for v in weights if v.dtype.is_floating}
         # Kept: the handles alone do not keep the variables alive.
         self._others = {place: _shuffled(variable, rng) for place, variable in variables.items()}
-        self._own: dict[int, Trace] = {}
-        self.trace(inputs)
+        self._own: dict[int, tuple[Answers, Trace]] = {}
 
     def trace(self, inputs: Inputs) -> Answers:
         """Return the model's trace, reading the shuffled variables."""
@@ -294,13 +304,15 @@ class ShuffledSource(KerasSource):
                 f"is called anew for each question. {answers.reason}"
             )
         with self._tracing:
+            if self.weights_version() != self._version:
+                self._shuffle()
             if id(answers) not in self._own:
                 captured = {
                     name: self._others[id(outer)].handle if id(outer) in self._others else outer
                     for name, outer in answers.captured.items()
                 }
-                self._own[id(answers)] = answers.with_variables(captured)
-            return self._own[id(answers)]
+                self._own[id(answers)] = answers, answers.with_variables(captured)
+            return self._own[id(answers)][1]
 
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None = None) -> Reading:
         """Run the model once with its weights shuffled."""

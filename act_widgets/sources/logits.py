@@ -44,7 +44,9 @@ def find_logits(output: Any) -> tuple[Any, str | None]:
 
 def _same_units(scores: Any, output: Any) -> bool:
     """Whether a unit of the output is the same unit of the scores."""
-    return scores.shape.rank == output.shape.rank and scores.shape[1:].as_list() == output.shape[1:].as_list()
+    if scores.shape.rank is None or output.shape.rank is None:
+        return False
+    return scores.shape[1:].as_list() == output.shape[1:].as_list()
 
 
 def confirmed(activation: str, scores: np.ndarray, output: np.ndarray) -> bool | None:

@@ -143,6 +143,9 @@ class Source(Protocol):
     def gates(self, inputs: Inputs) -> int:
         """Return the number of ReLUs that a rule changes."""
 
+    def inner_gates(self, inputs: Inputs) -> int:
+        """Return the number of ReLUs inside functions and branches, which keep their own rule."""
+
     def shuffled(self, inputs: Inputs, seed: int) -> Source:
         """Return the model as it would be with the values of each weight array in another order."""
 

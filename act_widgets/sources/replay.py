@@ -185,6 +185,11 @@ class Replay:
         """An eager call takes no other rule."""
         raise self._no_rule()
 
+    @property
+    def inner_gates(self) -> int:
+        """An eager call takes no other rule."""
+        raise self._no_rule()
+
     def gradients(
         self,
         inputs: Inputs,

@@ -18,6 +18,10 @@ def masked_score(scores: Any, mask: Any) -> Any:
         ``(batch, units)``: weight of each unit in each sample's score, its positions averaged. Of another
         rank: what broadcasts to the scores' own shape.
     """
+    if scores.shape.rank is None:  # NumPy's functions tell none: positions in one axis, or those of the mask
+        units = tf.shape(scores)[-1]
+        shape = [tf.shape(scores)[0], -1, units] if len(mask.shape) == 2 else tf.shape(scores)
+        scores = tf.ensure_shape(tf.reshape(scores, shape), [None] * max(3, len(mask.shape)))
     rank = scores.shape.rank or 1
     scores = scores if rank > 1 else scores[:, None]
     if len(mask.shape) == 2 < rank:

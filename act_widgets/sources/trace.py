@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ import tensorflow as tf
 from ..errors import ModelError
 from ..keys import Score, Tap
 from .eager import as_array, input_names, input_taps, reading
-from .gates import gates, ruled_copy
+from .gates import gates, inner_gates, ruled
 from .inputs import Inputs
 from .intercept import intercept
 from .logits import confirmed, find_logits
@@ -91,7 +91,6 @@ class Trace:
     checked: set[bool] = field(default_factory=set)
     _cuts: dict[tuple, Cut] = field(default_factory=dict)
     _behind: dict[str, set[str]] = field(default_factory=dict)
-    _copies: dict[str, Trace] = field(default_factory=dict)
     _scored: dict[str, Scored] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.RLock)
 
@@ -111,6 +110,8 @@ class Trace:
         self._named_outputs = dict(zip(names, self.outputs, strict=True))
         self._gradients: dict[tuple, dict[str, Any]] = {}
         self._masks: dict[int, Any] = {}
+        # Now: some rules put ReLUs of their own into the gradients.
+        self._relus = gates(self.graph)
 
     @property
     def batch(self) -> int | None:
@@ -129,7 +130,12 @@ class Trace:
     @property
     def gates(self) -> int:
         """Number of ReLUs."""
-        return len(gates(self.graph))
+        return len(self._relus)
+
+    @property
+    def inner_gates(self) -> int:
+        """Number of ReLUs that keep their own rule."""
+        return inner_gates(self.graph)
 
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None) -> Reading:
         """Return the tensors at `wanted`, or all, and the outputs, from one compiled pass."""
@@ -160,18 +166,15 @@ class Trace:
     ) -> Gradients:
         """Return the masked scores, and their gradients with respect to `wanted`; see `Source`."""
         self.checked_activation(inputs, known, score, edited)
-        if rule:
-            return self.copied(rule).gradients(inputs, wanted, mask, known, score=score, edited=edited)
         with self._lock:
-            self._build_gradients(wanted, score, mask.ndim)
-            made = self._gradients[score, mask.ndim]
+            made = self._built(wanted, score, mask.ndim, rule)
             reached = [address for address in wanted if made[address] is not None]
             fetches = [made[SCORE], *(made[address] for address in reached)]
         scores, *values = self._run_known(inputs, known, fetches, mask, edited)
         return Gradients(dict(zip(reached, values, strict=True)), scores)
 
-    def _build_gradients(self, wanted: Sequence[str], score: Score, rank: int) -> None:
-        made = self._gradients.setdefault((score, rank), {})
+    def _built(self, wanted: Sequence[str], score: Score, rank: int, rule: str) -> dict[str, Any]:
+        made = self._gradients.setdefault((score, rank, rule), {})
         missing = [address for address in wanted if address not in made]
         with self.graph.as_default():
             if SCORE not in made:
@@ -179,36 +182,15 @@ class Trace:
                     self._masks[rank] = tf.compat.v1.placeholder(tf.float32, mask_shape(rank))
                 made[SCORE] = masked_score(self._scores(score.address).of(score), self._masks[rank])
             if missing:
-                slopes = tf.gradients(made[SCORE], [self._places[a] for a in missing])
+                with ruled(self._relus, rule):
+                    slopes = tf.gradients(made[SCORE], [self._places[a] for a in missing])
                 dense = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in slopes]
                 made.update(zip(missing, dense, strict=True))
-
-    def copied(self, rule: str) -> Trace:
-        """Return this trace with another rule for the gradients of its ReLUs."""
-        with self._lock:
-            if rule not in self._copies:
-                self._copies[rule] = self._on(ruled_copy(self.graph, rule), self.captured)
-            return self._copies[rule]
+        return made
 
     def with_variables(self, captured: dict[str, Any]) -> Trace:
         """Return this trace reading other variables."""
-        with self._lock:
-            return self._on(ruled_copy(self.graph, ""), captured)
-
-    def _on(self, graph: Any, captured: dict[str, Any]) -> Trace:
-        return Trace(
-            graph=graph,
-            inputs=[graph.get_tensor_by_name(t.name) for t in self.inputs],
-            names=self.names,
-            tensors={a: graph.get_tensor_by_name(t.name) for a, t in self.tensors.items()},
-            taps=self.taps,
-            calls=self.calls,
-            outputs=[graph.get_tensor_by_name(t.name) for t in self.outputs],
-            output_structure=self.output_structure,
-            unreachable=self.unreachable,
-            captured=captured,
-            checked=self.checked,
-        )
+        return replace(self, captured=captured, _cuts={}, _scored={})
 
     def _scores(self, address: str) -> Scored:
         if address not in self._scored:

@@ -1,0 +1,167 @@
+"""Attribution where a formula meets the limits of numbers, and models of unusual builds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+import act_widgets as aw
+
+from . import independent_attribution as by_hand
+from .independent_attribution import DECONVNET, GUIDED
+from .test_attribution_closed_forms import channels_first_model
+from .test_grad_cam import TWO_CHANNELS, WEIGHTS, pooled_model
+from .zoo import batch, build, shaken
+
+
+@pytest.mark.parametrize("power", [-80, 50])
+def test_grad_cam_pp_of_very_small_and_very_large_gradients(power):
+    """g = 2^power / 4 in a channel that sums to 0: alpha = 1/2 whatever g is, and the weight 2 g.
+
+    The square of 2^-82 and the cube of 2^48 are beyond float32; alpha = 1 / (2 + sum(A) g) is not.
+    """
+    scale = np.float32(2.0**power)
+    found = aw.attribute(pooled_model(WEIGHTS * scale), TWO_CHANNELS, "grad_cam_pp", layer="maps", target=1)
+    np.testing.assert_allclose(found.values[0, ..., 1] / scale, [[2, 0], [0, -2]], rtol=1e-5)
+    np.testing.assert_array_equal(found.values[0, ..., 0], 0)
+
+
+def test_score_cam_of_a_channel_that_is_flat_only_in_the_size_of_the_input():
+    """A chessboard of 4 x 4 is 1/2 everywhere on 2 x 2: it masks nothing, and the other has all weight."""
+    x = keras.Input((2, 2, 1), name="picture")
+    board = (np.indices((4, 4)).sum(0) % 2).astype("float32")[None, ..., None]
+    y = layers.UpSampling2D(2, name="large")(x)
+    y = layers.Lambda(lambda t: tf.concat([t, 0 * t + board], -1), name="maps")(y)
+    model = keras.Model(x, layers.Dense(2, name="out")(layers.GlobalAveragePooling2D(name="gap")(y)))
+    picture = np.array([[[[1], [2]], [[3], [4]]]], "float32")
+    found = aw.attribute(model, picture, "score_cam", layer="maps", target=0)
+    np.testing.assert_allclose(found.values[0, ..., 0], np.kron([[1, 2], [3, 4]], np.ones((2, 2))), rtol=1e-6)
+    np.testing.assert_array_equal(found.values[0, ..., 1], 0)
+
+
+@pytest.mark.parametrize(("layer", "number"), [("tower/relu", 0), ("tower#2/relu", 1)])
+def test_score_cam_masks_the_picture_that_a_map_is_made_of(layer, number):
+    """Two pictures go through one tower; maps of the second say nothing about the first."""
+    model, pair = build("shared_layer")
+
+    def score(picture: Any) -> Any:
+        both = [picture if i == number else other for i, other in enumerate(pair)]
+        return tf.convert_to_tensor(model(both))[:, 2]
+
+    session = aw.Session(model, pair)
+    expected = by_hand.score_cam(score, session.activation(layer), pair[number])
+    found = session.attribution("score_cam", layer=layer, target=2)
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-4, atol=1e-6)
+
+
+# --- ReLUs in graphs of their own ---
+
+
+class OwnFunction(keras.layers.Layer):
+    """A layer whose author compiled its call."""
+
+    @tf.function
+    def call(self, x: Any) -> Any:
+        return tf.nn.relu(x)
+
+
+class InBranch(keras.layers.Layer):
+    def call(self, x: Any) -> Any:
+        return tf.cond(tf.reduce_sum(x) > -1e9, lambda: tf.nn.relu(x), lambda: x)
+
+
+class ForEachSample(keras.layers.Layer):
+    def call(self, x: Any) -> Any:
+        return tf.map_fn(tf.nn.relu, x)
+
+
+class Compiled(keras.layers.Layer):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.function = tf.function(tf.nn.relu, jit_compile=True)
+
+    def call(self, x: Any) -> Any:
+        return self.function(x)
+
+
+class ZeroFirst(keras.layers.Layer):
+    def call(self, x: Any) -> Any:
+        return tf.maximum(0.0, x)
+
+
+RULES = {"guided_backprop": GUIDED, "deconvnet": DECONVNET}
+
+
+def obeys_or_refuses(model: Any, x: np.ndarray, method: str, expected: by_hand.Explained) -> None:
+    """Never may the plain gradient be given under another method's name."""
+    try:
+        found = aw.attribute(model, x, method, target=0)
+    except aw.ModelError:
+        return
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", RULES)
+@pytest.mark.parametrize("kind", [OwnFunction, InBranch, ForEachSample, Compiled, ZeroFirst])
+def test_a_relu_in_a_graph_of_its_own_obeys_the_rule_or_is_refused(kind, method):
+    x = keras.Input((5,), name="numbers")
+    first, out = layers.Dense(4, name="first"), layers.Dense(2, name="out")
+    model = shaken(keras.Model(x, out(kind(name="gate")(first(x)))))
+    numbers = batch(3, 5)
+
+    def score(x: Any) -> Any:
+        return by_hand.multiply(out, RULES[method].relu(by_hand.multiply(first, x)))[:, 0]
+
+    obeys_or_refuses(model, numbers, method, by_hand.saliency(score, numbers))
+
+
+@pytest.mark.parametrize("method", RULES)
+def test_the_relu_of_a_recurrent_layer_obeys_the_rule_or_is_refused(method):
+    x = keras.Input((5, 3), name="steps")
+    rnn, out = layers.SimpleRNN(4, activation="relu", name="rnn"), layers.Dense(2, name="out")
+    model = shaken(keras.Model(x, out(rnn(x))))
+    kernel, recurrent, bias = rnn.get_weights()
+    steps = batch(3, 5, 3)
+
+    def score(x: Any) -> Any:
+        h = tf.zeros((3, 4))
+        for step in range(5):
+            h = RULES[method].relu(tf.matmul(x[:, step], kernel) + tf.matmul(h, recurrent) + bias)
+        return by_hand.multiply(out, h)[:, 0]
+
+    obeys_or_refuses(model, steps, method, by_hand.saliency(score, steps))
+
+
+# --- layouts and baselines ---
+
+
+def test_channels_first_behind_a_layer_that_has_no_layout():
+    """Rescaling knows no channels: what comes behind it says where they are."""
+    x = keras.Input((3, 4, 5), name="picture")
+    y = layers.MaxPooling2D(1, data_format="channels_first", name="maps")(layers.Rescaling(2.0)(x))
+    model = keras.Model(x, layers.Dense(2, name="out")(layers.Flatten(name="flat")(y)))
+    assert aw.attribute(model, batch(2, 3, 4, 5), "saliency", target=0).maps.shape == (2, 4, 5)
+
+
+def test_a_baseline_of_another_layout_is_told_the_shape_it_should_have():
+    model = channels_first_model(np.ones((3, 4, 5, 2), "float32"))
+    with pytest.raises(aw.InputError, match=r"Received: \(4, 5, 3\)\. Expected: \(3, 4, 5\)"):
+        aw.attribute(
+            model,
+            batch(1, 3, 4, 5),
+            "integrated_gradients",
+            target=0,
+            baseline=np.zeros((4, 5, 3), "float32"),
+        )
+
+
+def test_a_baseline_equal_to_the_input_gains_nothing_and_misses_nothing():
+    x = batch(1, 2, 2, 2)
+    found = aw.attribute(pooled_model(), x, "integrated_gradients", target=0, baseline=x[0])
+    assert not found.values.any() and found.completeness == 0
+    assert found.blank_reason(0)
