@@ -47,9 +47,9 @@ def ruled(rule: str, question: Question) -> Iterator[Step]:
     """
     if question.inner_gates:
         raise ModelError(
-            f"The model has ReLUs where no other rule reaches them. Received: {question.inner_gates} inside a "
-            "branch, loop or compiled function. Expected: ReLUs in layers, or a method that takes the gradient "
-            "as it is, such as 'saliency'."
+            "The model has ReLUs where no other rule reaches them. Received: "
+            f"{question.inner_gates} inside a branch, loop or compiled function. Expected: ReLUs in layers, "
+            "or a method that takes the gradient as it is, such as 'saliency'."
         )
     gates = question.gates
     facts: dict[str, Any] = {}

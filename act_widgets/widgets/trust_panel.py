@@ -21,6 +21,7 @@ from .asked import Asked
 from .attribution_view import as_plane, scale_of
 from .base import Stage, View
 from .channel_view import fitted
+from .parts import parts_of
 from .surface import Box, Placed, Surface
 
 _CURVES, _SHUFFLED, _OTHER, _COMPLETE = "Curves", "Shuffled weights", "Another class", "Completeness"
@@ -285,7 +286,7 @@ class TrustPanel(View):
     def release(self) -> None:
         """Free the canvases, and the chart if it is not shown."""
         self._surface.close()
-        for part in (*self._figure.marks, *self._axes, self._figure):
+        for part in (*parts_of(self._figure), self._figure):
             part.close()
 
 
