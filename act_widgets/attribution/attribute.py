@@ -18,6 +18,7 @@ from .method import LAYER, SIGNED, Method, Step
 from .places import default_layer, nearest_spatial, token_grid
 from .question import Question, input_taps
 from .result import Attribution, joined
+from .shared import followed
 
 NO_MAPS = "No layer that the scores depend on has spatial axes, so there is no map to draw."
 
@@ -119,9 +120,14 @@ class Estimate(NamedTuple):
     seconds: float
 
 
-def estimate(question: Question, method: Method, parameters: Mapping[str, Any]) -> Estimate:
-    """Return what a map will cost: nothing if it is kept; a few runs are timed if none was yet."""
-    if method.runs is None or _key(question, method, parameters) in question.reader.cache:
+def estimate(
+    question: Question, method: Method, parameters: Mapping[str, Any], anew: bool = False
+) -> Estimate:
+    """Return what a map will cost: nothing if it is kept; a few runs are timed if none was yet.
+
+    `anew`: as if it were not kept.
+    """
+    if method.runs is None or (not anew and _key(question, method, parameters) in question.reader.cache):
         return Estimate(0, 0.0)
     site = question.at_input if method.place == LAYER else question
     runs = method.runs(question, **_own(parameters))
@@ -135,12 +141,18 @@ def steps(question: Question, method: Method, parameters: Mapping[str, Any]) -> 
     if kept is not None:
         yield Partial(replace(kept, params=dict(kept.params)), 1.0, "")
         return
+    made = _made(question, method, parameters)
+    yield from made if method.is_quick else followed(question.reader.under_way, key, made)
+
+
+def _made(question: Question, method: Method, parameters: Mapping[str, Any]) -> Iterator[Partial]:
     for step in method.run(question, **_own(parameters)):
         result = _attribution(question, method, parameters, step)
         if step.share >= 1 and not method.is_quick:
             for array in (result.maps, result.values, result.spread):
                 if array is not None:
                     array.flags.writeable = False
+            key = _key(question, method, parameters)
             question.reader.cache.put(key, replace(result, params=dict(result.params)))
         yield Partial(result, step.share, step.words)
 

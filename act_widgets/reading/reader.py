@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -51,6 +52,8 @@ class Reader:
         self.resumed_passes = 0
         self.varied_runs = 0
         self.pace: dict[bool, Any] = {}
+        # Work in steps that somebody still follows, so that nobody begins it again.
+        self.under_way: WeakValueDictionary[Any, Any] = WeakValueDictionary()
         self._behind: dict[str, str | None] = {}
         self._before: dict[Score, frozenset[str]] = {}
         self._scores: dict[tuple[int, Explained], float] = {}

@@ -81,10 +81,10 @@ class Asked:
         method = METHODS[self.method]
         return question_of(session.reader, method, self.layer, self.target, self.scores, self.sample)
 
-    def estimate(self, session: Session) -> Estimate:
-        """Return what the map will cost."""
+    def estimate(self, session: Session, anew: bool = False) -> Estimate:
+        """Return what the map will cost; `anew`: as if it were not kept."""
         method, question = METHODS[self.method], self._question(session)
-        return estimate(question, method, method.checked(dict(self.parameters)))
+        return estimate(question, method, method.checked(dict(self.parameters)), anew)
 
     def steps(self, session: Session) -> Iterator[Partial]:
         """Yield the map as it comes to be."""

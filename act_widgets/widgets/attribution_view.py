@@ -26,7 +26,7 @@ _COLOURS = "inferno"
 # Small inputs are enlarged so far, cell by cell, that the map above them can be smooth.
 _FINE = 112
 # Seconds from which on work says what it will take, and waits for the user's word.
-_NOTICED, _LONG = 1.0, 10.0
+_NOTICED, LONG = 1.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,12 @@ class AttributionView(View):
             return
         cost = key.estimate(self.session)
         if cost.seconds > _NOTICED:
-            words = f"{cost.runs:,} passes of the model, about {_duration(cost.seconds)}"
-            yield Stage(self._without_map(key), 0.0, words, waits=cost.seconds > _LONG)
+            words = f"{cost.runs:,} passes of the model, about {duration(cost.seconds)}"
+            yield Stage(self._without_map(key), 0.0, words, waits=cost.seconds > LONG)
         start = time.monotonic()
         for part in key.steps(self.session):
             gone = time.monotonic() - start
-            left = f" · about {_duration(gone / part.share - gone)} left" if 0 < part.share < 1 else ""
+            left = f" · about {duration(gone / part.share - gone)} left" if 0 < part.share < 1 else ""
             yield Stage(self._overlay(key, part.result), part.share, part.words + left)
 
     def _overlay(self, key: Asked, result: Attribution) -> Overlay:
@@ -186,5 +186,6 @@ def as_plane(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.atleast_2d(values), np.float32)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time in words, for the screen."""
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{max(seconds, 1):.0f} s"

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import ipywidgets
@@ -139,10 +138,14 @@ class View(ipywidgets.VBox):
         """Show what the selection asks for, if it is not shown already."""
         try:
             key = (self.session.version, self.key(), self.look())
+            is_ready = self._is_known(key[:2]) or self.is_ready(key[1])
         except Exception as error:  # the boundary: shown in the card
+            self._wanted = None
             self._show_error(error)
             return
-        if key != self._wanted:
+        if key == self._wanted:  # shown, under way, stopped, or told to be wrong
+            return
+        if self._wanted is None or key[:2] != self._wanted[:2]:
             with self.following():
                 self._stop.value = False
             self._show_stop("")
@@ -151,14 +154,14 @@ class View(ipywidgets.VBox):
             self._busy.value = ""
             return
         # Never waits for a computation of this view that is under way in the worker.
-        if self.is_ready(key[1]) and self._turn.acquire(blocking=False):
+        if is_ready and self._turn.acquire(blocking=False):
             try:
                 self._work(key)
             finally:
                 self._turn.release()
         else:
             self._busy.value = text.busy(self.working)
-            self._submit(key)
+            self._submit()
 
     def guarded(self, handler: Callable[..., None]) -> Callable[..., None]:
         """Return an event handler whose errors are shown in the card."""
@@ -167,7 +170,7 @@ class View(ipywidgets.VBox):
             try:
                 handler(*event)
             except Exception as error:  # the boundary: shown in the card
-                self._show_error(error)
+                self._alert.value = text.alert(error)
                 return
             if self._shown == self._wanted:
                 self._alert.value = ""
@@ -230,18 +233,30 @@ class View(ipywidgets.VBox):
             self._latest = wanted, stage
         return stage.result
 
-    def _advance(self, key: tuple[int, Hashable]) -> Stage:
-        """Return the next stage for a key: what is known of it if that was the last."""
+    def _is_known(self, key: tuple[int, Hashable]) -> bool:
+        """Whether what is to be shown for a key is there: the last stage, or one that was stopped at."""
         known, stage = self._latest
-        if known == key and stage.share >= 1:
-            return stage
+        return known == key and (stage.share >= 1 or self._stop.value)
+
+    def _advance(self, key: tuple[int, Hashable]) -> Stage:
+        """Return the next stage for a key; the latest if there is no more, or the work is stopped."""
+        if self._is_known(key):
+            return self._latest[1]
         running, stages = self._running
         if running != key:
             stages = self.stages(key[1])
             self._running = key, stages
         stage = next(stages)
         self._latest = key, stage
+        if stage.share >= 1:
+            self._running = (None, iter(()))
         return stage
+
+    def _work_on(self) -> None:
+        """Go on with what is wanted now: it may be something else than when the job was queued."""
+        key = self._wanted
+        if key is not None and key != self._shown:
+            self._work(key)
 
     def _work(self, key: tuple[int, Hashable, Hashable]) -> None:
         """Compute and draw one stage, unless something else is wanted before or after computing."""
@@ -252,6 +267,7 @@ class View(ipywidgets.VBox):
                 stage = self._advance(key[:2])
                 if key != self._wanted:
                     return
+                self._shown = None  # what is drawn now may be on its way yet
                 self.draw(stage.result)
             except Exception as error:  # the boundary: shown in the card
                 self._running = (None, iter(()))
@@ -275,10 +291,10 @@ class View(ipywidgets.VBox):
             self._stop.value = self._stop.value or stage.waits
         self._show_stop("Start" if stage.waits else "Go on" if self._stop.value else "Stop")
         if not self._stop.value:
-            self._submit(key)
+            self._submit()
 
-    def _submit(self, key: tuple[int, Hashable, Hashable]) -> None:
-        worker_of(self.session).submit(id(self), partial(self._work, key))
+    def _submit(self) -> None:
+        worker_of(self.session).submit(id(self), self._work_on)
 
     def _show_stop(self, words: str) -> None:
         self._stop.description = words
@@ -290,7 +306,7 @@ class View(ipywidgets.VBox):
             return
         self._show_stop("Go on" if change["new"] else "Stop")
         if not change["new"] and self._wanted is not None and self._shown != self._wanted:
-            self._submit(self._wanted)
+            self._submit()
 
     def _show_error(self, error: Exception) -> None:
         self._shown = None

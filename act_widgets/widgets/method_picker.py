@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..rendering import charts, pictures
 from ..session import Session
 from .base import View
+from .parts import close_whole
 
 _USUAL = ""
 
@@ -97,7 +98,7 @@ class MethodPicker(View):
             if self._made_for != result.name:
                 self._make_controls(result)
             for name, value in result.values.items():
-                self._by_name[name].value = _shown(value)
+                self._by_name[name].value = _shown(value, self._by_name[name])
         self._scores.layout.display = "" if len(result.offers) > 1 else "none"
         self.note(result.words)
 
@@ -118,11 +119,11 @@ class MethodPicker(View):
         self._by_name = {p.name: _control(p) for p in METHODS[result.name].parameters}
         self._made_for = result.name
         for name, control in self._by_name.items():
-            control.value = _shown(result.values[name])
+            control.value = _shown(result.values[name], control)
             control.observe(self.guarded(self._changed), names=["value"])
         self._controls.children = tuple(self._by_name.values())
         for control in old:
-            control.close()
+            close_whole(control)
 
     def _picked(self, change: dict) -> None:
         self.choose("method", change["new"])
@@ -149,10 +150,10 @@ def _control(parameter: Parameter) -> ipywidgets.Widget:
     return ipywidgets.Text(placeholder="mean of the sample", continuous_update=False, **common)
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any, control: ipywidgets.Widget) -> Any:
     """Return a parameter's value as its control shows it."""
-    if value is None:
-        return ""
+    if isinstance(control, ipywidgets.Text):
+        return "" if value is None else str(value)
     return value if isinstance(value, bool | int | float) else 0.0
 
 

@@ -26,6 +26,12 @@ def parts_of(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
     return list(found.values())
 
 
+def close_whole(widget: ipywidgets.Widget) -> None:
+    """Close a widget and all that it is made of."""
+    for part in (*parts_of(widget), widget):
+        part.close()
+
+
 def _held(value: Any) -> Iterator[ipywidgets.Widget]:
     if isinstance(value, ipywidgets.Widget):
         yield value

@@ -17,7 +17,7 @@ from typing import Any
 import ipywidgets
 from ipycanvas import Canvas, hold_canvas
 
-from .parts import parts_of
+from .parts import close_whole
 
 # hold_canvas is global to the process: two threads inside would mix their commands.
 _lock = threading.RLock()
@@ -170,15 +170,14 @@ class _Sheet:
         self.canvas.draw_image(self._images[-1], 0, 0)
         self._png = item.png
         while len(self._images) > _IMAGES_KEPT:
-            self._images.popleft().close()
+            close_whole(self._images.popleft())
 
     def forget(self) -> None:
         self._png = None
 
     def close(self) -> None:
         for widget in (*self._images, self.canvas):
-            for part in (*parts_of(widget), widget):
-                part.close()
+            close_whole(widget)
 
 
 @contextmanager

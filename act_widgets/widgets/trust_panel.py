@@ -11,6 +11,7 @@ import numpy as np
 
 from ..attribution import METHODS, Attribution
 from ..attribution.trust import DELETION, INSERTION, Curve, likeness
+from ..errors import ActWidgetsError
 from ..keys import Target
 from ..rendering import charts, pictures
 from ..rendering.palettes import DIVERGING
@@ -18,10 +19,10 @@ from ..rendering.pictures import Picture
 from ..session import Session
 from . import text
 from .asked import Asked
-from .attribution_view import as_plane, scale_of
+from .attribution_view import LONG, as_plane, duration, scale_of
 from .base import Stage, View
 from .channel_view import fitted
-from .parts import parts_of
+from .parts import close_whole
 from .surface import Box, Placed, Surface
 
 _CURVES, _SHUFFLED, _OTHER, _COMPLETE = "Curves", "Shuffled weights", "Another class", "Completeness"
@@ -152,13 +153,34 @@ class TrustPanel(View):
         if not wished or not asked.has_place:
             yield Stage(Checks())
             return
+        seconds = self._seconds(asked, wished)
+        if seconds > LONG:
+            yield Stage(Checks(), 0.0, f"maps to compare, about {duration(seconds)}", waits=True)
         checks = Checks()
         parts: list[Check] = [self._map, *(self._check(name) for name in wished)]
         for number, part in enumerate(parts):
-            for share, words, found in part(asked, checks):
-                checks = found
-                yield Stage(checks, min((number + share) / len(parts), 0.999), words)
+            try:
+                for share, words, found in part(asked, checks):
+                    checks = found
+                    yield Stage(checks, min((number + share) / len(parts), 0.999), words)
+            except ActWidgetsError as error:
+                if checks.result is None:
+                    raise
+                words = f"{wished[number - 1]}: {error}"  # the other checks go on
+                checks = replace(checks, findings=[*checks.findings, words])
         yield Stage(checks)
+
+    def _seconds(self, asked: Asked, wished: tuple[str, ...]) -> float:
+        """Return how long the maps take that are wished for and not kept."""
+        costs = [asked.estimate(self.session)]
+        if _OTHER in wished:
+            costs.append(replace(asked, target=self._second(asked)).estimate(self.session))
+        if _SHUFFLED in wished:
+            made = self._other is not None and self._other[0] == self._now
+            costs.append(
+                asked.estimate(self._shuffled_session()) if made else asked.estimate(self.session, anew=True)
+            )
+        return sum(cost.seconds for cost in costs)
 
     def _map(self, asked: Asked, checks: Checks) -> Found:
         for part in asked.steps(self.session):
@@ -195,17 +217,21 @@ class TrustPanel(View):
 
     def _shuffled_session(self) -> Session:
         """Return the session with shuffled weights, made once for these inputs and weights."""
-        now = (id(self.session.reader), self.session.version)
-        if self._other is None or self._other[0] != now:
-            self._other = now, self.session.shuffled()
+        if self._other is None or self._other[0] != self._now:
+            self._other = self._now, self.session.shuffled()
         return self._other[1]
+
+    @property
+    def _now(self) -> tuple[int, int]:
+        """What the session reads just now."""
+        return id(self.session.reader), self.session.version
 
     def _another(self, asked: Asked, checks: Checks) -> Found:
         other = self._second(asked)
         name = self.session.target_name(other)
         for part in replace(asked, target=other).steps(self.session):
             yield part.share, f"{name}: {part.words}", checks
-        yield 1.0, "", self._beside(checks, name, part.result, f"for {name}")
+        yield 1.0, "", self._beside(checks, name, part.result, f"of “{name}”")
 
     def _second(self, asked: Asked) -> int | Target:
         """Return the class that comes first among the others; the next channel of a layer."""
@@ -286,8 +312,7 @@ class TrustPanel(View):
     def release(self) -> None:
         """Free the canvases, and the chart if it is not shown."""
         self._surface.close()
-        for part in (*parts_of(self._figure), self._figure):
-            part.close()
+        close_whole(self._figure)
 
 
 def _named(name: str, result: Attribution) -> tuple[str, Picture]:
