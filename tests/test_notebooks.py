@@ -28,8 +28,9 @@ NotebookClient(notebook, timeout={CELL_SECONDS}, kernel_name="python3").execute(
 """
 
 
-def test_there_is_a_quickstart():
-    assert FOLDER / "quickstart.ipynb" in NOTEBOOKS
+@pytest.mark.parametrize("name", ["quickstart", "attribution_gallery", "find_a_shortcut"])
+def test_there_is(name):
+    assert FOLDER / f"{name}.ipynb" in NOTEBOOKS
 
 
 @each_notebook

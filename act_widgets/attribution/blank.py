@@ -40,7 +40,9 @@ def blank_reason(
     if not np.isfinite(values).all():
         return f"'{question.address}' or its gradient holds NaN or infinite values."
     largest = np.abs(values).sum(-1).max(initial=0)
-    if chart.size > 1 and np.ptp(chart) > _NOISE * max(np.abs(chart).max(), largest):
+    # What a saturated probability has left of a slope is less than it can be told by.
+    is_lost = method.needs_gradient and largest < _NOISE and _saturated(question) is not None
+    if chart.size > 1 and np.ptp(chart) > _NOISE * max(np.abs(chart).max(), largest) and not is_lost:
         return None
     return next(_reasons(question, method, values, chart, parameters), None)
 
@@ -55,7 +57,7 @@ def _reasons(
     if method.needs_gradient and not question.gradient(method.rule).any():
         yield _no_gradient(question, method)
     saturated = _saturated(question)
-    if saturated and not np.ptp(values) > 0:
+    if saturated and np.abs(values).max(initial=0) < _NOISE:
         yield saturated
     if not method.needs_gradient and method.place != LAYER and not np.ptp(values) > 0:
         yield f"The score stays at {question.score:.6g}, whatever is covered."

@@ -45,9 +45,9 @@ def rise(
     drawn: list[np.ndarray] = []
 
     def seen_through(numbers: range) -> np.ndarray:
-        drawn[:] = [_mask(rng, x.shape[:-1], cells, keep) for _ in numbers]
+        drawn[:] = _masks(rng, len(numbers), x.shape[:-1], cells, keep)
         mask = np.stack(drawn)[..., None]
-        return x * mask + fill * (1 - mask)
+        return x * mask + np.float32(fill) * (1 - mask)
 
     for part in question.varied(range(masks), seen_through):
         total += np.tensordot(part.scores.astype(float), np.stack(drawn), 1)
@@ -56,13 +56,18 @@ def rise(
         yield Step(values, done / masks, f"{done} of {masks} masks")
 
 
-def _mask(rng: np.random.Generator, shape: tuple[int, ...], cells: int, keep: float) -> np.ndarray:
+def _masks(
+    rng: np.random.Generator, count: int, shape: tuple[int, ...], cells: int, keep: float
+) -> list[np.ndarray]:
     counts = [min(cells, n) for n in shape]
-    sizes = [-(-n // count) for n, count in zip(shape, counts, strict=True)]
-    grid = (rng.random([count + 1 for count in counts]) < keep).astype(np.float32)
-    large = resized(grid, [(count + 1) * size for count, size in zip(counts, sizes, strict=True)])
-    shifts = [int(rng.integers(size)) for size in sizes]
-    return large[tuple(slice(at, at + n) for at, n in zip(shifts, shape, strict=True))]
+    sizes = [-(-n // c) for n, c in zip(shape, counts, strict=True)]
+    grids = (rng.random([count, *(c + 1 for c in counts)]) < keep).astype(np.float32)
+    large = resized(grids, [(c + 1) * size for c, size in zip(counts, sizes, strict=True)], first=1)
+    shifts = rng.integers(sizes, size=(count, len(sizes)))
+    return [
+        mask[tuple(slice(at, at + n) for at, n in zip(shift, shape, strict=True))]
+        for mask, shift in zip(large, shifts, strict=True)
+    ]
 
 
 RISE = Method(

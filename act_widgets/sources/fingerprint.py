@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from .libraries import sublayers
@@ -43,14 +44,21 @@ def fingerprint(model: Any) -> Fingerprint:
     marks: Fingerprint = {}
     for layer in sublayers(model):
         for name, value in vars(layer).items():
-            if not name.startswith(_OF_TRAINING):
+            if not _is_of_training(name):
                 marks[id(layer), name] = value if isinstance(value, _PLAIN) else id(value)
         # Tracked lists are changed in place.
         marks[id(layer), "()"] = tuple(map(id, layer.weights)) if layer is model else ()
     return marks
 
 
+@lru_cache(maxsize=4096)
+def _is_of_training(name: str) -> bool:
+    return name.startswith(_OF_TRAINING)
+
+
 def differing(before: Fingerprint, now: Fingerprint) -> set[tuple[int, str]]:
     """Return the attributes that differ."""
+    if before == now:
+        return set()
     nan = float("nan")
     return {key for key in before.keys() | now.keys() if before.get(key, nan) != now.get(key, nan)}

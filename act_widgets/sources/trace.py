@@ -91,6 +91,7 @@ class Trace:
     checked: set[bool] = field(default_factory=set)
     _cuts: dict[tuple, Cut] = field(default_factory=dict)
     _behind: dict[str, set[str]] = field(default_factory=dict)
+    _before: dict[str, frozenset[str]] = field(default_factory=dict)
     _scored: dict[str, Scored] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.RLock)
 
@@ -124,8 +125,11 @@ class Trace:
 
     def explained(self, score: Score) -> frozenset[str]:
         """The addresses that the scores depend on."""
-        before = upstream(self._scores(score.address).of(score))
-        return frozenset(a for a, tensor in self._places.items() if tensor.op.name in before)
+        tensor = self._scores(score.address).of(score)
+        if tensor.name not in self._before:
+            before = upstream(tensor)
+            self._before[tensor.name] = frozenset(a for a, t in self._places.items() if t.op.name in before)
+        return self._before[tensor.name]
 
     @property
     def gates(self) -> int:
