@@ -86,8 +86,8 @@ def test_occlusion_of_one_cell_takes_its_terms_away():
     assert black.values.shape == (1, 2, 2, 1) and black.signed
     white = aw.attribute(linear_model(), PICTURE, **ask, fill=1)
     np.testing.assert_allclose(white.maps, [[[1, 2], [-3, 6]]], **CLOSE)
-    # The channels' means are 7/4 and 7/4: (1/4, -3/4), (-3/4, 5/4), (9/4, -15/4), (-7/4, 13/4) times w.
-    own = aw.attribute(linear_model(), PICTURE, **ask)
+    # The channels' means are 7/4 and 15/4: (1/4, -3/4), (-3/4, 5/4), (9/4, -15/4), (-7/4, 13/4) times w.
+    own = aw.attribute(linear_model(), PICTURE + np.array([0, 2], "float32"), **ask)
     np.testing.assert_allclose(own.maps, [[[1.75, -1], [-2.25, 3]]], **CLOSE)
 
 

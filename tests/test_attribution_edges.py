@@ -14,7 +14,7 @@ import act_widgets as aw
 
 from . import independent_attribution as by_hand
 from .independent_attribution import DECONVNET, GUIDED
-from .test_attribution_closed_forms import channels_first_model
+from .test_attribution_closed_forms import bent_model, channels_first_model
 from .test_grad_cam import TWO_CHANNELS, WEIGHTS, pooled_model
 from .zoo import batch, build, shaken
 
@@ -165,3 +165,23 @@ def test_a_baseline_equal_to_the_input_gains_nothing_and_misses_nothing():
     found = aw.attribute(pooled_model(), x, "integrated_gradients", target=0, baseline=x[0])
     assert not found.values.any() and found.completeness == 0
     assert found.blank_reason(0)
+
+
+def test_a_score_that_jumps_ends_at_the_limit_of_steps():
+    """S = x + 5 where x > 0.3: no gradient knows of the 5, and no interval is too small to hold the jump."""
+    calls = []
+
+    def watched(share: float, words: str) -> None:
+        calls.append(share)
+        assert len(calls) < 400, f"1024 steps are long used up: {words}"
+
+    found = aw.attribute(
+        bent_model(lambda x: x + 5 * tf.cast(x > 0.3, "float32"), (1,)),
+        np.ones((1, 1), "float32"),
+        "integrated_gradients",
+        target=0,
+        steps=1024,
+        on_progress=watched,
+    )
+    np.testing.assert_allclose(found.values, [[[1]]], rtol=1e-5)
+    np.testing.assert_allclose(found.completeness, [5 / 6], rtol=1e-5)

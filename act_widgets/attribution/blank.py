@@ -15,6 +15,8 @@ from .question import Question
 _NOISE = 1e-6
 # So close to 0 or 1 a probability has no slope left that a map could show.
 _SATURATED = 1e-4
+# A float32 next to 1 is not known better.
+_ROUNDING = 1e-6
 # Methods that leave negative gradients out.
 _POSITIVE = {"grad_cam_pp", "layer_cam"}
 
@@ -40,8 +42,12 @@ def blank_reason(
     if not np.isfinite(values).all():
         return f"'{question.address}' or its gradient holds NaN or infinite values."
     largest = np.abs(values).sum(-1).max(initial=0)
-    # What a saturated probability has left of a slope is less than it can be told by.
-    is_lost = method.needs_gradient and largest < _NOISE and _saturated(question) is not None
+    # The slope of a probability p is p (1 - p): next to 1 it is the rounding error of p.
+    is_lost = (
+        method.needs_gradient
+        and question.explained.scores == PROBABILITIES
+        and abs(1 - question.score) < _ROUNDING
+    )
     if chart.size > 1 and np.ptp(chart) > _NOISE * max(np.abs(chart).max(), largest) and not is_lost:
         return None
     return next(_reasons(question, method, values, chart, parameters), None)
@@ -57,7 +63,7 @@ def _reasons(
     if method.needs_gradient and not question.gradient(method.rule).any():
         yield _no_gradient(question, method)
     saturated = _saturated(question)
-    if saturated and np.abs(values).max(initial=0) < _NOISE:
+    if saturated and (method.needs_gradient or not np.ptp(values) > 0):
         yield saturated
     if not method.needs_gradient and method.place != LAYER and not np.ptp(values) > 0:
         yield f"The score stays at {question.score:.6g}, whatever is covered."

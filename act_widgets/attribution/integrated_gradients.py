@@ -51,7 +51,8 @@ def integrated_gradients(question: Question, *, baseline: Any, bound: float, ste
             for at, score, gradient in zip(part.items, part.scores, part.gradients, strict=True):
                 path.add(at, float(score), gradient)
         error, points = path.error, len(path.scores)
-        is_last = not error > bound or points >= steps  # NaN gets no better
+        wider = path.worst(min(_ROUND, steps - points)) if error > bound else []  # NaN gets no better
+        is_last = not wider
         words = f"completeness error {error:.1%} with {points} points"
         missed = f" The bound of {bound:.1%} was not reached: allow more steps." if error > bound else ""
         yield Step(
@@ -66,7 +67,7 @@ def integrated_gradients(question: Question, *, baseline: Any, bound: float, ste
         )
         if is_last:
             return
-        wanted = path.worst(min(_ROUND, steps - points))
+        wanted = wider
 
 
 class Path:
@@ -112,10 +113,16 @@ class Path:
         return missed / abs(self.gain)
 
     def worst(self, count: int) -> list[float]:
-        """Return the middles of the intervals on which the rule misses most, in their order."""
-        points = self._points()
-        chosen = np.argsort(-np.abs(self._gaps()))[:count]
-        return [(points[i] + points[i + 1]) / 2 for i in sorted(chosen)]
+        """Return the middles of the intervals on which the rule misses most, in their order.
+
+        An interval around a jump is halved until numbers end.
+        """
+        points = np.array(self._points())
+        middles = (points[1:] + points[:-1]) / 2
+        can_be_halved = (middles > points[:-1]) & (middles < points[1:])
+        gaps = np.where(can_be_halved, np.abs(self._gaps()), -1.0)
+        chosen = np.argsort(-gaps, kind="stable")[:count]
+        return middles[sorted(i for i in chosen if can_be_halved[i])].tolist()
 
     def _points(self) -> list[float]:
         return sorted(self.scores)
