@@ -53,8 +53,10 @@ def integrated_gradients(question: Question, *, baseline: Any, bound: float, ste
         error, points = path.error, len(path.scores)
         wider = path.worst(min(_ROUND, steps - points)) if error > bound else []  # NaN gets no better
         is_last = not wider
-        words = f"completeness error {error:.1%} with {points} points"
-        missed = f" The bound of {bound:.1%} was not reached: allow more steps." if error > bound else ""
+        words = f"completeness error {100 * error:.3g}% with {points} points"
+        missed = (
+            f" The bound of {100 * bound:.3g}% was not reached: allow more steps." if error > bound else ""
+        )
         yield Step(
             path.values,
             1.0 if is_last else points / steps,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -125,8 +125,17 @@ def joined(parts: Sequence[Attribution], target: int | Target | tuple[int, ...])
         target=target,
         score=np.concatenate([part.score for part in parts]),
         connected=any(part.connected for part in parts),
-        remarks=tuple(dict.fromkeys(remark for part in parts for remark in part.remarks)),
+        remarks=tuple(_joined_remarks([part.remarks for part in parts])),
         completeness=np.concatenate(completeness) if completeness else None,
         spread=np.concatenate(spread) if spread else None,
         reasons=tuple(reason for part in parts for reason in part.reasons),
     )
+
+
+def _joined_remarks(remarks: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield what holds for all samples once, and the rest with the number of its sample."""
+    if len(set(remarks)) == 1:
+        yield from remarks[0]
+        return
+    for sample, said in enumerate(remarks):
+        yield from (f"Sample {sample}: {remark}" for remark in said)
