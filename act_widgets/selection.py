@@ -104,6 +104,12 @@ class Selection(HasTraits):
     @validate("parameters")
     def _valid_parameters(self, proposal: dict) -> tuple:
         given = dict(proposal["value"])
+        for name, value in given.items():
+            if getattr(value, "ndim", 0):
+                raise InputError(
+                    f"The screen takes numbers only. Received: {name}= an array of shape {value.shape}. "
+                    "Expected: a number, or session.attribution(...), which takes arrays too."
+                )
         self._legal.check_parameters(self.method, given)
         return tuple(given.items())
 

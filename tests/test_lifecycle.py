@@ -33,7 +33,9 @@ VIEWS = (
     "FeatureMaps",
     "ChannelView",
     "Histogram",
+    "MethodPicker",
     "AttributionView",
+    "TrustPanel",
     "Predictions",
     "GraphView",
 )

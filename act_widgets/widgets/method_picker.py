@@ -56,7 +56,7 @@ class MethodPicker(View):
     """
 
     title = "Method"
-    watches = ("method", "scores", "parameters")
+    watches = ("method", "scores", "parameters", "target_layer")
 
     def __init__(self, session: Session) -> None:
         options = [(method.title, name) for name, method in METHODS.items()]
@@ -74,19 +74,20 @@ class MethodPicker(View):
         return [self._list, self._scores, self._controls]
 
     def key(self) -> tuple:
-        """Method, scores and parameters."""
+        """Method, scores and parameters, and whether a layer's channel is explained: it has no scores."""
         chosen = self.session.selection
-        return chosen.method, chosen.scores, chosen.parameters
+        return chosen.method, chosen.scores, chosen.parameters, bool(chosen.target_layer)
 
     def compute(self, key: tuple) -> Chosen:
         """Return what is chosen, and what else can be."""
-        name, scores, parameters = key
+        name, scores, parameters, is_channel = key
         method = METHODS[name]
         offers = [(f"usual: {self._usual(name)}", _USUAL)]
-        if self.session.head.probabilities:
+        if self.session.head.probabilities and not is_channel:
             offers += [("logits", "logits"), ("probabilities", "probabilities")]
         values = method.checked(dict(parameters))
-        return Chosen(np.array(list(METHODS)), name, scores, offers, values, method.passes)
+        asked = "" if is_channel else scores
+        return Chosen(np.array(list(METHODS)), name, asked, offers, values, method.passes)
 
     def draw(self, result: Chosen) -> None:
         """Mark what is chosen; make controls anew only for another method."""

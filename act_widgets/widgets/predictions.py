@@ -8,6 +8,7 @@ from html import escape
 import ipywidgets
 import numpy as np
 
+from ..keys import Target
 from ..rendering import charts, pictures
 from ..session import Session
 from . import text
@@ -26,11 +27,14 @@ class Answer:
         The same with channels silenced.
     order : list of int
         The units shown, highest first.
+    chosen : int or None
+        The unit that is set off; None where a layer's channel is explained in place of a class.
     """
 
     array: np.ndarray
     after: np.ndarray | None
     order: list[int]
+    chosen: int | None
     probabilities: bool
 
 
@@ -47,7 +51,7 @@ class Predictions(View):
 
     title = "Prediction"
     working = "what lies behind the silenced channels"
-    watches = ("sample", "target")
+    watches = ("sample", "target", "target_layer")
 
     def __init__(self, session: Session, *, count: int = 8) -> None:
         self._count = count
@@ -60,8 +64,9 @@ class Predictions(View):
 
     def key(self) -> tuple:
         """The sample, the class that is set off, and what is silenced."""
-        chosen = self.session.selection
-        return chosen.sample, chosen.target, self.session.silenced
+        sample = self.session.selection.sample
+        explained = self.session.explained_target(sample)
+        return sample, None if isinstance(explained, Target) else explained, self.session.silenced
 
     def is_ready(self, key: tuple) -> bool:
         """Whether nothing is silenced, so that the output is there."""
@@ -74,18 +79,16 @@ class Predictions(View):
         values = self.session.predictions(sample)
         order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable").tolist()
         shown = order[: self._count]
-        if chosen is not None and len(values) > 1 and chosen not in shown:
+        if len(values) == 1 and chosen is not None:
+            chosen = 0
+        if chosen is not None and chosen not in shown:
             shown.append(chosen)
-        return Answer(values, after, shown, self.session.head.probabilities)
+        return Answer(values, after, shown, chosen, self.session.head.probabilities)
 
     def draw(self, result: Answer) -> None:
         """Write the rows."""
-        chosen = self.session.selection.target
-        explained = self.session.top_class(self.session.selection.sample) if chosen is None else chosen
-        if self.session.head.units == 1:
-            explained = 0
         before = zip(*self._bars(result, result.array), strict=True)
-        marks = [" aw-row-chosen" if unit == explained else "" for unit in result.order]
+        marks = [" aw-row-chosen" if unit == result.chosen else "" for unit in result.order]
         cells = [_row(*row, mark=mark) for mark, row in zip(marks, before, strict=True)]
         if result.after is not None:
             _, *bars = self._bars(result, result.after)

@@ -9,7 +9,7 @@ import bqplot
 import ipywidgets
 import numpy as np
 
-from ..attribution import METHODS, Attribution
+from ..attribution import METHODS, NO_MAPS, Attribution
 from ..attribution.trust import DELETION, INSERTION, Curve, likeness
 from ..errors import ActWidgetsError
 from ..keys import Target
@@ -151,7 +151,7 @@ class TrustPanel(View):
         """Yield the findings one after the other."""
         asked, wished = key
         if not wished or not asked.has_place:
-            yield Stage(Checks())
+            yield Stage(Checks(findings=[NO_MAPS] if wished else []))
             return
         seconds = self._seconds(asked, wished)
         if seconds > LONG:
@@ -261,8 +261,10 @@ class TrustPanel(View):
         question = replace(asked, method="integrated_gradients", layer=None, chosen="", parameters=())
         for part in (asked if own else question).steps(self.session):
             yield part.share, f"integrated gradients: {part.words}", checks
-        says = "" if own else f"{METHODS[asked.method].title} does not add up to the score; this one does: "
-        finding = f"{says}{part.result.remarks[0]}"
+        finding = part.result.remarks[0]
+        if not own:
+            title = METHODS[asked.method].title
+            finding = f"{title} does not add up to the score; integrated gradients do. {finding}"
         yield 1.0, "", replace(checks, findings=[*checks.findings, finding])
 
     def draw(self, result: Checks) -> None:
@@ -274,7 +276,9 @@ class TrustPanel(View):
                 self._lines[curve.kind].x = curve.shares[known]
                 self._lines[curve.kind].y = curve.scores[known].astype(np.float64)
         if result.curves:
-            self._fit_heights(np.concatenate([curve.scores for curve in result.curves]))
+            is_class = not isinstance(result.checked.target, Target)
+            scores = np.concatenate([curve.scores for curve in result.curves])
+            self._fit_heights(scores, is_class and self.session.head.probabilities)
         maps = result.maps if len(result.maps) > 1 else []
         self._surface.widget.layout.display = "" if maps else "none"
         if maps:
@@ -291,9 +295,9 @@ class TrustPanel(View):
         self._under.value = "".join(map(text.caption, result.findings))
         self.note("" if result.findings else "checks of the map, on demand")
 
-    def _fit_heights(self, scores: np.ndarray) -> None:
+    def _fit_heights(self, scores: np.ndarray, are_probabilities: bool) -> None:
         low, high = min(0.0, float(np.nanmin(scores))), float(np.nanmax(scores))
-        if low == 0 and high <= 1 and self.session.head.probabilities:
+        if low == 0 and high <= 1 and are_probabilities:
             high = 1.0
         axis = self._axes[1]
         axis.scale.min, axis.scale.max = low, max(high, low + 1e-9)

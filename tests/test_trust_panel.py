@@ -1,0 +1,262 @@
+"""Whether a map can be trusted: the checks on the screen, and what they leave behind."""
+
+from __future__ import annotations
+
+import gc
+import re
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from ipywidgets.widgets.widget import _instances
+
+import act_widgets as aw
+from act_widgets.widgets.worker import worker_of
+
+from .cards import (
+    MASKS,
+    Cards,
+    Told,
+    Work,
+    check_all,
+    correlation,
+    decoded,
+    logits_of,
+    pick,
+    send,
+    settle,
+    slow_model,
+    words_model,
+)
+from .screen import alert_of, text_of
+from .zoo import tokens
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Any, np.ndarray, tuple[str, ...]]:
+    return aw.samples.digits()
+
+
+@pytest.fixture
+def cards(digits) -> Iterator[Cards]:
+    model, images, labels = digits
+    made = Cards(model, images[:3], labels=labels)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def work() -> Iterator[Work]:
+    made = Work()
+    yield made
+    made.view.close()
+
+
+def test_curves_go_from_the_score_of_the_whole_to_the_score_of_the_empty(cards, digits):
+    model, images, _ = digits
+    cards.choose("Occlusion")
+    cards.check("Curves")
+    panel, top = cards.trust, cards.session.top_class(0)
+    empty = np.full_like(images[:1], images[0].mean())
+    whole, nothing = (float(model(x)[0, top]) for x in (images[:1], empty))
+    curves = {kind: (line.x, line.y) for kind, line in panel._lines.items()}
+    for (x, y), ends in ((curves["deletion"], (whole, nothing)), (curves["insertion"], (nothing, whole))):
+        np.testing.assert_allclose((y[0], y[-1]), ends, rtol=1e-4)
+        assert (x[0], x[-1], len(x)) == (0, 1, 21)
+
+    # One point by hand: the 13 of 64 places that matter most are covered.
+    order = np.argsort(-cards.map.array.ravel(), kind="stable")
+    covered = images[:1].copy()
+    covered.reshape(-1)[order[:13]] = images[0].mean()
+    assert curves["deletion"][0][4] == 13 / 64
+    assert curves["deletion"][1][4] == pytest.approx(float(model(covered)[0, top]), rel=1e-4)
+
+    areas = [np.trapezoid(y, x) for x, y in curves.values()]
+    assert areas[0] < areas[1]
+    said = text_of(panel._under.value)
+    assert f"deletion curve {areas[0]:.3g}" in said
+    assert f"insertion curve {areas[1]:.3g}" in said
+    assert panel._figure in panel._chart.children
+
+
+def test_a_map_of_shuffled_weights_is_compared_and_the_model_is_left_bit_for_bit(cards, digits):
+    model = digits[0]
+    before = [np.array(weight) for weight in model.weights]
+    answer = np.asarray(model(digits[1][:3]))
+    cards.choose("Saliency")
+    cards.check("Shuffled weights")
+    for weight, values in zip(model.weights, before, strict=True):
+        assert np.array(weight).tobytes() == values.tobytes(), weight.path
+    np.testing.assert_array_equal(np.asarray(model(digits[1][:3])), answer)
+    other = cards.session.shuffled().attribution("saliency", sample=0, target=cards.session.top_class(0))
+    alike = correlation(cards.map.array, other.maps[0])
+    assert f"with all weights shuffled: {alike:.2f}" in text_of(cards.trust._under.value)
+    assert text_of(cards.trust._names.value).split() == ["this", "map", "weights", "shuffled"]
+
+
+def test_the_map_is_compared_with_that_of_the_second_class(cards, digits):
+    model, images, labels = digits
+    cards.choose("Gradient × input")
+    cards.check("Another class")
+    second = int(np.argsort(-np.asarray(model(images[:1]))[0])[1])
+    other = aw.attribute(model, images[:1], "gradient_x_input", target=second).maps[0]
+    alike = correlation(cards.map.array, other)
+    said = text_of(cards.trust._under.value)
+    assert f"Correlation with the map of “{labels[second]}”: {alike:.2f}" in said
+    assert text_of(cards.trust._names.value).split()[-1] == labels[second]
+
+
+def test_completeness_compares_what_values_add_up_to_with_what_the_score_gained(cards, digits):
+    model, images, _ = digits
+    cards.choose("Integrated gradients")
+    cards.check("Completeness")
+    top = cards.session.top_class(0)
+    both = logits_of(model, np.concatenate([images[:1], np.zeros_like(images[:1])]))[:, top]
+    said = re.search(r"add up to (\S+), the score gained (\S+)\.", text_of(cards.trust._under.value))
+    assert float(said[1]) == pytest.approx(cards.map.array.sum(), rel=1e-3)
+    assert float(said[2]) == pytest.approx(both[0] - both[1], rel=1e-3)
+    assert float(said[1]) == pytest.approx(float(said[2]), rel=0.05)
+    cards.choose("Saliency")
+    assert "Saliency does not add up to the score; integrated gradients do." in text_of(
+        cards.trust._under.value
+    )
+
+
+def test_all_checks_together_make_one_picture_and_none_are_left_when_switched_off(cards):
+    cards.choose("Grad-CAM")
+    panel = cards.trust
+    assert panel.array.size == 0
+    cards.check("Curves", "Shuffled weights", "Another class", "Completeness")
+    assert cards.alerts() == []
+    assert panel._under.value.count("aw-caption") == 4
+    assert len(panel._surface._placed) == 3
+    np.testing.assert_array_equal(panel.array, cards.map.array)
+    whole = decoded(panel.png())
+    assert whole.shape[1] > 3 * 180
+    assert whole.min() < whole.max()
+    for wish in panel._wishes.values():
+        send(wish, False)
+    cards.settle()
+    assert (panel._under.value, panel._names.value) == ("", "")
+    assert panel._chart.children == ()
+    assert panel._surface.widget.layout.display == "none"
+    assert panel._busy.value == ""
+
+
+def test_checks_follow_what_is_chosen(cards):
+    cards.check("Another class")
+    seen = set()
+    for choose in (
+        lambda: setattr(cards.selection, "sample", 1),
+        lambda: setattr(cards.selection, "target", 7),
+        lambda: setattr(cards.selection, "layer", "block1_relu"),
+        lambda: cards.choose("Saliency"),
+        lambda: pick(cards.picker._scores, "probabilities"),
+    ):
+        choose()
+        cards.settle()
+        np.testing.assert_array_equal(cards.trust.array, cards.map.array)
+        seen.add(text_of(cards.trust._under.value))
+    assert len(seen) == 5
+
+
+def test_a_check_that_fails_leaves_the_findings_of_the_others():
+    cards = Cards(words_model(), tokens(2, 7))
+    cards.selection.layer = "conv"
+    cards.choose("Grad-CAM")
+    cards.check("Another class")
+    assert "Correlation with the map of" in text_of(cards.trust._under.value)
+    cards.check("Curves")  # they cover places of the input, and words have none between them
+    assert "Correlation with the map of" in text_of(cards.trust._under.value)
+    said = alert_of(cards.trust) + text_of(cards.trust._under.value)
+    assert "no input has as many" in said
+    send(cards.trust._wishes["Curves"], False)
+    cards.settle()
+    assert cards.alerts() == []
+    assert "Correlation with the map of" in text_of(cards.trust._under.value)
+    cards.close()
+
+
+def test_checks_wait_too_where_the_map_waits_for_its_start(work):
+    panel = aw.TrustPanel(work.session)
+    work.settle()
+    send(panel._wishes["Another class"], True)
+    work.settle()
+    runs = work.runs
+    work.choose_rise(20000)
+    assert worker_of(work.session).wait(20), "the panel works at what nobody started"
+    assert work.runs - runs <= 16
+    assert (work.view._stop.description, panel._stop.description) == ("Start", "Start")
+    panel.close()
+
+
+def test_a_map_that_is_checked_while_it_is_made_is_made_once(work):
+    panel = aw.TrustPanel(work.session)
+    work.settle()
+    work.begin()
+    work.told.wait(1)
+    send(panel._wishes["Curves"], True)
+    work.settle()
+    np.testing.assert_array_equal(panel.array, work.view.array)
+    # The masks, two curves of 21 points, and a few runs to know how long one takes.
+    assert work.runs <= MASKS + 2 * 21 + 16
+    panel.close()
+
+
+# --- nothing stays behind ---
+
+
+def test_a_closed_explorer_is_freed_with_what_was_checked_and_what_was_under_way():
+    known, x, _ = slow_model()
+    model = keras.models.clone_model(known)
+    before = len(_instances)
+    explorer = aw.explore(model, x)
+    session, views = explorer.session, explorer.views
+    settle(session)
+    check_all(views.trust)
+    shuffled = views.trust._other[1]
+    told = Told(views.attribution)
+    with explorer.selection.hold_trait_notifications():
+        explorer.selection.method, explorer.selection.parameters = "rise", (("masks", MASKS),)
+    told.wait(1)
+    explorer.close()
+    settle(session)
+    assert session.stats()["cache_bytes"] == 0
+    # One scratch canvas may stay for the whole process.
+    assert len(_instances) <= before + 2
+    runs = session.stats()["varied_samples"]
+    settle(session)
+    assert session.stats()["varied_samples"] == runs
+    refs = {
+        "model": weakref.ref(model),
+        "session": weakref.ref(session),
+        "shuffled": weakref.ref(shuffled),
+        **{type(view).__name__: weakref.ref(view) for view in views},
+    }
+    del explorer, session, views, shuffled, told, model
+    gc.collect()
+    assert [name for name, ref in refs.items() if ref() is not None] == []
+
+
+@pytest.mark.parametrize("kind", ["AttributionView", "MethodPicker", "TrustPanel"])
+def test_a_closed_card_frees_its_widgets_whatever_it_showed(digits, kind):
+    session = aw.Session(digits[0], digits[1][:2])
+    aw.ChannelView(session).close()  # the scratch canvas is made
+    before = len(_instances)
+    view = getattr(aw, kind)(session)
+    settle(session)
+    for method in ("rise", "occlusion", "grad_cam"):
+        session.selection.method = method
+        settle(session)
+    if kind == "TrustPanel":
+        check_all(view)
+        assert view._under.value.count("aw-caption") == 4
+    view.close()
+    assert len(_instances) <= before
+    ref = weakref.ref(view)
+    del view
+    gc.collect()
+    assert ref() is None
