@@ -37,7 +37,7 @@ import tensorflow as tf  # noqa: E402
 
 import act_widgets as aw  # noqa: E402
 from act_widgets import testing  # noqa: E402
-from act_widgets.reading.batches import by_unit, leaves  # noqa: E402
+from act_widgets.reading.batches import by_unit, named_leaves  # noqa: E402
 from act_widgets.sources.recorder import INSIDE, STEP, UNCALLED  # noqa: E402
 from act_widgets.sources.replay import Replay  # noqa: E402
 from tests import independent, keras_layers, kinds, test_tf_keras, zoo  # noqa: E402
@@ -245,7 +245,7 @@ def outputs_difference(source: Any, given: Any, model: Any, inputs: Any) -> floa
     """Return how far the outputs, eager and compiled, are from those of a plain call."""
     with independent.put_back(model):
         outputs = model(keras.tree.map_structure(keras.ops.convert_to_tensor, inputs), training=False)
-    expected = list(leaves(keras.tree.map_structure(array_of, outputs)))
+    expected = list(named_leaves(keras.tree.map_structure(array_of, outputs)).values())
     source.forget()
     eager = source.forward(given).outputs
     source.trace(given)
@@ -253,7 +253,7 @@ def outputs_difference(source: Any, given: Any, model: Any, inputs: Any) -> floa
     return max(
         testing.difference(ours, theirs)
         for answer in (eager, compiled)
-        for ours, theirs in zip(leaves(answer), expected, strict=True)
+        for ours, theirs in zip(named_leaves(answer).values(), expected, strict=True)
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.chromium import launch
+from tests.browser.digits import DIGITS, settle
 from tests.browser.lab import Lab
 from tests.browser.server import JupyterServer
 
@@ -90,3 +91,12 @@ def _one_test(page: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
     except AssertionError:
         page.fresh()
         raise
+
+
+@pytest.fixture
+def page(lab: Lab) -> Lab:
+    """A page with an explorer on the digits."""
+    lab.set_viewport(1600, 1600)
+    lab.show(DIGITS)
+    settle(lab)
+    return lab

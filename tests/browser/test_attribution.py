@@ -5,17 +5,11 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.browser.digits import card, settle
 from tests.browser.lab import Lab
 
-DIGITS = """
-import act_widgets as aw
-model, images, labels = aw.samples.digits()
-ex = aw.explore(model, images, labels=labels, layer="block1_relu")
-ex
-"""
 # A forward pass takes some 50 ms for each sample, by 2.4 billion additions.
 SLOW = """
 import keras, numpy as np, threading, act_widgets as aw
@@ -48,25 +42,6 @@ TITLES = (
     "RISE",
 )
 CHECKS = ("Curves", "Shuffled weights", "Another class", "Completeness")
-
-
-@pytest.fixture
-def page(lab: Lab) -> Lab:
-    lab.set_viewport(1600, 1600)
-    lab.show(DIGITS)
-    settle(lab)
-    return lab
-
-
-def settle(lab: Lab) -> None:
-    """Wait until the kernel has computed all that was asked for, and the page has drawn it."""
-    lab.wait_idle()
-    assert lab.value("__import__('act_widgets.widgets.worker', fromlist=['']).worker_of(ex.session).wait()")
-    lab.wait_idle()
-
-
-def card(lab: Lab, name: str) -> Locator:
-    return lab.page.locator(f".aw-{name}").first
 
 
 def pixels(lab: Lab, name: str) -> np.ndarray:

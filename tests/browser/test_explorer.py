@@ -4,39 +4,14 @@ from __future__ import annotations
 
 import cmap
 import numpy as np
-import pytest
 from playwright.sync_api import Locator
 
+from tests.browser.digits import card, settle
 from tests.browser.lab import Lab
 
-DIGITS = """
-import act_widgets as aw
-model, images, labels = aw.samples.digits()
-ex = aw.explore(model, images, labels=labels, layer="block1_relu")
-ex
-"""
 VIRIDIS = (cmap.Colormap("viridis").lut(254)[:, :3] * 255).round()
 CHOSEN = "select => select.selectedOptions[0].label"
 CANVASES = ("FeatureMaps", "ChannelView", "AttributionView")
-
-
-@pytest.fixture
-def page(lab: Lab) -> Lab:
-    lab.set_viewport(1600, 1600)
-    lab.show(DIGITS)
-    settle(lab)
-    return lab
-
-
-def settle(lab: Lab) -> None:
-    """Wait until the kernel has computed all that was asked for, and the page has drawn it."""
-    lab.wait_idle()
-    assert lab.value("__import__('act_widgets.widgets.worker', fromlist=['']).worker_of(ex.session).wait()")
-    lab.wait_idle()
-
-
-def card(lab: Lab, name: str) -> Locator:
-    return lab.page.locator(f".aw-{name}").first
 
 
 def canvas(lab: Lab, name: str) -> Locator:

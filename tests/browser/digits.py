@@ -1,0 +1,25 @@
+"""An explorer on the digits, and its cards: what several browser tests begin with."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator
+
+from tests.browser.lab import Lab
+
+DIGITS = """
+import act_widgets as aw
+model, images, labels = aw.samples.digits()
+ex = aw.explore(model, images, labels=labels, layer="block1_relu")
+ex
+"""
+
+
+def settle(lab: Lab) -> None:
+    """Wait until the kernel has computed all that was asked for, and the page has drawn it."""
+    lab.wait_idle()
+    assert lab.value("__import__('act_widgets.widgets.worker', fromlist=['']).worker_of(ex.session).wait()")
+    lab.wait_idle()
+
+
+def card(lab: Lab, name: str) -> Locator:
+    return lab.page.locator(f".aw-{name}").first
