@@ -61,12 +61,15 @@ def _masks(
 ) -> list[np.ndarray]:
     counts = [min(cells, n) for n in shape]
     sizes = [-(-n // c) for n, c in zip(shape, counts, strict=True)]
-    grids = (rng.random([count, *(c + 1 for c in counts)]) < keep).astype(np.float32)
-    large = resized(grids, [(c + 1) * size for c, size in zip(counts, sizes, strict=True)], first=1)
-    shifts = rng.integers(sizes, size=(count, len(sizes)))
+    # One after the other: the masks of a seed are the same in batches of any size.
+    drawn = [(rng.random([c + 1 for c in counts]), rng.integers(sizes)) for _ in range(count)]
+    grids = np.stack([grid for grid, _ in drawn]) < keep
+    large = resized(
+        grids.astype(np.float32), [(c + 1) * size for c, size in zip(counts, sizes, strict=True)], first=1
+    )
     return [
         mask[tuple(slice(at, at + n) for at, n in zip(shift, shape, strict=True))]
-        for mask, shift in zip(large, shifts, strict=True)
+        for mask, (_, shift) in zip(large, drawn, strict=True)
     ]
 
 

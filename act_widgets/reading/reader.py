@@ -239,7 +239,7 @@ class Reader:
         return made.get(address)
 
     def read_gradients(self, address: str, explained: Sequence[Explained], rule: str = "") -> None:
-        """Read and keep the gradients of all samples at one layer: a pass for each block of them.
+        """Read and keep the gradients of all samples at one layer alone: a pass for each block of them.
 
         Where samples of a batch depend on one another nothing is done: each needs a pass of its own.
         """
