@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
@@ -16,6 +17,9 @@ from ..session import Session
 from . import text
 from .parts import parts_of
 from .worker import worker_of
+
+# Seconds between pictures of work under way.
+_SELDOM = 0.2
 
 
 class Stage(NamedTuple):
@@ -73,6 +77,7 @@ class View(ipywidgets.VBox):
         self._latest: tuple[Hashable, Stage] = (None, Stage(None))
         self._running: tuple[Hashable, Iterator[Stage]] = (None, iter(()))
         self._turn = threading.RLock()
+        self._drawn_at = -_SELDOM
         self._following: int | None = None
         self._after: list[Callable[[], None]] = []
         self._heading = ipywidgets.HTML(text.heading(self.title))
@@ -267,8 +272,12 @@ class View(ipywidgets.VBox):
                 stage = self._advance(key[:2])
                 if key != self._wanted:
                     return
+                if not self._is_due(stage):
+                    self._tell_progress(key, stage)
+                    return
                 self._shown = None  # what is drawn now may be on its way yet
                 self.draw(stage.result)
+                self._drawn_at = time.monotonic()
             except Exception as error:  # the boundary: shown in the card
                 self._running = (None, iter(()))
                 if key == self._wanted:
@@ -278,6 +287,11 @@ class View(ipywidgets.VBox):
             self._tell_progress(key, stage)
         for callback in self._after:
             callback()
+
+    def _is_due(self, stage: Stage) -> bool:
+        """Whether a stage is drawn: the page must keep up."""
+        is_rest = stage.share >= 1 or stage.waits or self._stop.value
+        return is_rest or time.monotonic() - self._drawn_at > _SELDOM
 
     def _tell_progress(self, key: tuple[int, Hashable, Hashable], stage: Stage) -> None:
         """Say how far the work is, and see that it goes on."""
@@ -305,8 +319,8 @@ class View(ipywidgets.VBox):
         if self.is_following:
             return
         self._show_stop("Go on" if change["new"] else "Stop")
-        if not change["new"] and self._wanted is not None and self._shown != self._wanted:
-            self._submit()
+        # Stopped work is drawn as far as it is.
+        self._submit()
 
     def _show_error(self, error: Exception) -> None:
         self._shown = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,8 +23,9 @@ from .parts import close_whole
 # hold_canvas is global to the process: two threads inside would mix their commands.
 _lock = threading.RLock()
 
-# The page may lag behind: it must still find the pictures that it was told to draw.
-_IMAGES_KEPT = 8
+# The page may lag behind: it must still find the pictures that it was told to draw. One that it misses
+# stops ipycanvas for good: each command waits for the one before it, and none comes after a failure.
+_IMAGES_KEPT, _SECONDS_KEPT = 8, 60.0
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,9 @@ class _Sheet:
 
     def __init__(self) -> None:
         self.canvas = Canvas(width=1, height=1)
-        self._images: deque[ipywidgets.Image] = deque()
+        # One for all, and not closed with any: the page may be about to make the picture that it is of.
+        self._layout = ipywidgets.Layout()
+        self._images: deque[tuple[float, ipywidgets.Image]] = deque()
         self._png: bytes | None = None
 
     def load(self, item: Placed) -> None:
@@ -165,18 +169,19 @@ class _Sheet:
         # A data URL: for other formats ipycanvas makes object URLs, which it never frees.
         url = b"data:image/png;base64," + base64.b64encode(item.png)
         # A new widget each time: the page could draw before an old one's new value arrives.
-        self._images.append(ipywidgets.Image(value=url, format="url"))
+        image = ipywidgets.Image(value=url, format="url", layout=self._layout)
+        self._images.append((time.monotonic(), image))
         self.canvas.clear()
-        self.canvas.draw_image(self._images[-1], 0, 0)
+        self.canvas.draw_image(image, 0, 0)
         self._png = item.png
-        while len(self._images) > _IMAGES_KEPT:
-            close_whole(self._images.popleft())
+        while len(self._images) > _IMAGES_KEPT and self._images[0][0] < time.monotonic() - _SECONDS_KEPT:
+            self._images.popleft()[1].close()
 
     def forget(self) -> None:
         self._png = None
 
     def close(self) -> None:
-        for widget in (*self._images, self.canvas):
+        for widget in (*(image for _, image in self._images), self._layout, self.canvas):
             close_whole(widget)
 
 
