@@ -189,7 +189,7 @@ def words_model() -> Any:
     return shaken(keras.Model(given, LAYERS.Dense(3, activation="softmax", name="out")(y)))
 
 
-MASKS = 40
+MASKS = 80
 
 
 @cache
