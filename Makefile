@@ -64,6 +64,7 @@ samples: $(BIN)/.test ## train the sample models anew
 bench: $(BIN)/.test ## measure what reading a model costs
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/attribution.py
 
 clean: ## forget everything that was built or fetched
 	rm -rf $(VENV) .venv-oldest build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

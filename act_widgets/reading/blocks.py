@@ -144,5 +144,5 @@ class Blocks:
     def kept(self, block: int) -> dict[str, np.ndarray]:
         """Return the activations of a block that are kept and have an entry for each sample."""
         start, stop = self.rows(block)
-        found = ((a, self.cache.peek(("activation", a, block))) for a in self.taps)
+        found = ((a, self.cache.used(("activation", a, block))) for a in self.taps)
         return {a: v for a, v in found if v is not None and v.shape[:1] == (stop - start,)}

@@ -56,6 +56,13 @@ class ByteCache:
             self._arrays.move_to_end(key)
             return array
 
+    def used(self, key: Hashable) -> Any:
+        """Return the array kept under `key`, or None, and mark it as used without counting."""
+        with self._lock:
+            if key in self._arrays:
+                self._arrays.move_to_end(key)
+            return self._arrays.get(key)
+
     def peek(self, key: Hashable) -> Any:
         """Return the array kept under `key`, or None, without counting or marking it."""
         return self._arrays.get(key)

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
+from tensorflow.python.framework import ops
 
 from ..errors import ModelError
 from ..keys import Score, Tap
@@ -370,8 +372,8 @@ def _without_tensor(leaf: Any) -> Any:
 
 
 def _as_tensor(value: np.ndarray, dtype: Any) -> Any:
-    """Return an array as a tensor; one that is a tensor's own memory without a copy."""
-    owner = value.base.obj if isinstance(value.base, memoryview) else None
-    if isinstance(owner, tf.Tensor) and owner.dtype == dtype and tuple(owner.shape) == value.shape:
-        return owner
+    """Return an array as a tensor: one that nobody writes into without a copy."""
+    flags, is_same = value.flags, value.dtype == dtype.as_numpy_dtype and dtype != tf.string
+    if is_same and flags.c_contiguous and not flags.writeable:
+        return ops.EagerTensor(value, context.context().device_name, dtype.as_datatype_enum)
     return tf.constant(value, dtype)
