@@ -283,3 +283,8 @@ class Work:
     @property
     def runs(self) -> int:
         return self.session.stats()["varied_samples"]
+
+    @property
+    def batch(self) -> int:
+        """How many samples go into one batch now: work ends between two of them."""
+        return self.session.reader.pace[False].size
