@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,22 +10,18 @@ from traitlets import HasTraits, Int, Tuple
 
 from .arguments import checked_budget, checked_labels, checked_method
 from .attribution import (
-    LAYER,
     METHODS,
     Attribution,
     Partial,
     attribute_batch,
     attribute_sample,
     default_layer,
-    question_of,
     top_classes,
 )
-from .attribution.places import token_grid
-from .attribution.trust import Curve, perturbation_curve
+from .attribution.trust import Curve, curve_of
 from .keys import Head, Tap, Target
 from .model_graph import Graph
 from .reading.edit import channel_change
-from .reading.explained import PROBABILITIES
 from .reading.reader import Reader
 from .reading.targets import explained
 from .rendering.photos import Photos
@@ -213,7 +208,9 @@ class Session(HasTraits):
             If there is no such layer or channel, or `replace` does not fit.
         """
         self.follow_weights()
-        return self.reader.resume(layer, channel_change(self.reader, layer, channels, scale, replace))
+        return self.reader.variants.resume(
+            self.tap(layer).address, channel_change(self.reader, layer, channels, scale, replace)
+        )
 
     def predictions(self, sample: int) -> np.ndarray:
         """Return the main output for one sample, positions averaged, ``(units,)``."""
@@ -226,7 +223,11 @@ class Session(HasTraits):
             return None
         self.follow_weights()
         layer, channels = self.silenced
-        return self.reader.resume_sample(layer, channel_change(self.reader, layer, channels), sample)
+        return self.reader.variants.resume_sample(
+            self.tap(layer).address,
+            channel_change(self.reader, layer, channels),
+            self.reader.check_sample(sample),
+        )
 
     def top_class(self, sample: int) -> int:
         """Return the class that the model gives a sample first."""
@@ -350,14 +351,7 @@ class Session(HasTraits):
     ) -> Iterator[Curve]:
         """Yield the curve as it comes to be; for parameters see `perturbation_curve`."""
         self.follow_weights()
-        at = sample if len(result.maps) > 1 else 0
-        target = result.target[at] if isinstance(result.target, tuple) else result.target
-        method = METHODS[result.method]
-        found = question_of(self.reader, method, result.layer, target, None, sample)
-        grid = token_grid(self.reader, found.tap)
-        shown = replace(found, explained=explained(self.reader, target, None, PROBABILITIES), grid=grid)
-        site = shown.at_input if method.place == LAYER or grid else shown
-        yield from perturbation_curve(site, result.maps[at], kind, steps, fill)
+        yield from curve_of(self.reader, METHODS[result.method], result, sample, kind, steps, fill)
 
     def shuffled(self, seed: int = 0) -> Session:
         """Return a session on the same inputs whose model has the values of each weight array shuffled.
@@ -418,9 +412,9 @@ class Session(HasTraits):
         cache = self.reader.cache
         return {
             "forward_passes": self.reader.blocks.passes,
-            "backward_passes": self.reader.backward_passes,
-            "resumed_passes": self.reader.resumed_passes,
-            "varied_samples": self.reader.varied_runs,
+            "backward_passes": self.reader.gradients.passes,
+            "resumed_passes": self.reader.variants.resumed,
+            "varied_samples": self.reader.variants.samples,
             "cache_bytes": cache.bytes,
             "hits": cache.hits,
             "misses": cache.misses,

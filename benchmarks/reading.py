@@ -20,6 +20,7 @@ import tensorflow as tf
 import act_widgets as aw
 from act_widgets.reading.reader import Reader
 from act_widgets.sources import open_source
+from act_widgets.sources.protocol import BackwardPass
 
 MODELS = {
     "MobileNetV2": keras.applications.MobileNetV2,
@@ -72,16 +73,17 @@ def measure(name: str) -> None:
     compiled = tf.function(lambda x: model(x, training=False))
     source = open_source(model)
     inputs = source.read_inputs(images)
-    source.trace(inputs)
+    source.traces.trace(inputs)
     everything = source.forward(inputs)
     mask = np.zeros((1, 1000), np.float32)
     mask[0, 7] = 1
     floats = [tap.address for tap in everything.taps.values() if tap.is_float]
+    asked = BackwardPass(mask, floats)
     plain, every, gradients, known = medians(
         lambda: compiled(images),
         lambda: source.forward(inputs),
-        lambda: source.gradients(inputs, floats, mask, {}),
-        lambda: source.gradients(inputs, floats, mask, everything.values),
+        lambda: source.gradients(inputs, {}, asked),
+        lambda: source.gradients(inputs, everything.values, asked),
     )
     print(f"{name}: all activations / compiled forward pass {every / plain:.2f}")
     print(f"{name}: gradients of one class for every layer / compiled forward pass {gradients / plain:.2f}")

@@ -38,6 +38,7 @@ import tensorflow as tf  # noqa: E402
 import act_widgets as aw  # noqa: E402
 from act_widgets import testing  # noqa: E402
 from act_widgets.reading.batches import by_unit, named_leaves  # noqa: E402
+from act_widgets.sources.protocol import BackwardPass  # noqa: E402
 from act_widgets.sources.recorder import INSIDE, STEP, UNCALLED  # noqa: E402
 from act_widgets.sources.replay import Replay  # noqa: E402
 from tests import independent, keras_layers, kinds, test_tf_keras, zoo  # noqa: E402
@@ -248,7 +249,7 @@ def outputs_difference(source: Any, given: Any, model: Any, inputs: Any) -> floa
     expected = list(named_leaves(keras.tree.map_structure(array_of, outputs)).values())
     source.forget()
     eager = source.forward(given).outputs
-    source.trace(given)
+    source.traces.trace(given)
     compiled = source.forward(given).outputs
     return max(
         testing.difference(ours, theirs)
@@ -281,7 +282,7 @@ def check(row: Row, source: Any, given: Any, exempt: tuple[testing.Check, str] |
         except Exception as error:  # noqa: BLE001  (a check that breaks off has failed)
             failed[one] = f"{testing.name_of(one)}: {error}"
     row.faults += failed.values()
-    whole_pass = isinstance(source.trace(given), Replay)
+    whole_pass = isinstance(source.traces.trace(given), Replay)
     row.resumable = "whole pass" if whole_pass else "yes"
     if any(one in failed for one in EDITS):
         row.resumable = "no: " + textwrap.shorten(next(failed[one] for one in EDITS if one in failed), 60)
@@ -309,7 +310,7 @@ def differentiable(source: Any, given: Any) -> tuple[str, str]:
     units = len(by_unit(output)[0])
     mask = np.zeros((batch.size, units), np.float32)
     mask[0, 0] = 1
-    made = source.gradients(batch, wanted, mask, values).values
+    made = source.gradients(batch, values, BackwardPass(mask, wanted)).values
     remark = ""
     if is_small(reading):
         remark = "gradients not compared in this precision"

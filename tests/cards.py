@@ -287,4 +287,4 @@ class Work:
     @property
     def batch(self) -> int:
         """How many samples go into one batch now: work ends between two of them."""
-        return self.session.reader.pace[False].size
+        return self.session.reader.variants.pace[False].size

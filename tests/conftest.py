@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from .cards import Cards
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # 2: errors only; else TensorFlow writes about the processor it found.
@@ -17,3 +23,22 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # No deadline: a busy machine is no fault. In CI the same examples every time, elsewhere new ones.
 settings.register_profile("act_widgets", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("act_widgets")
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[Any, ...]:
+    """Model, pictures and labels of the sample; not to be changed."""
+    import act_widgets as aw
+
+    return aw.samples.digits()
+
+
+@pytest.fixture
+def cards(digits) -> Iterator[Cards]:
+    """The cards of attribution on three digits."""
+    from .cards import Cards
+
+    model, images, labels = digits
+    made = Cards(model, images[:3], labels=labels)
+    yield made
+    made.close()

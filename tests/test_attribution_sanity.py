@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +10,10 @@ import pytest
 
 import act_widgets as aw
 
+from .fresh import run_fresh
 from .test_attribution_agrees import taken_apart
 from .zoo import digits
 
-ROOT = Path(__file__).resolve().parents[1]
 # Few samples and masks: enough for a map, quick enough for a test.
 METHODS: dict[str, dict[str, Any]] = {
     "grad_cam": {},
@@ -166,17 +162,6 @@ for method, params in {
 
 
 def test_gradients_of_strided_and_separable_convolutions_end_normally():
-    """With the settings a user has: the environment says nothing of oneDNN."""
-    tuned = ("TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
-    env = {k: v for k, v in os.environ.items() if k not in tuned and not k.startswith("COV")}
-    done = subprocess.run(
-        [sys.executable, "-c", MINI_XCEPTION],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    done = run_fresh(MINI_XCEPTION)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "smooth_grad"

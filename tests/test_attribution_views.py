@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -35,19 +34,6 @@ from .screen import alert_of, text_of
 from .zoo import batch, shaken, tokens
 
 LAYERS = keras.layers
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[Any, np.ndarray, tuple[str, ...]]:
-    return aw.samples.digits()
-
-
-@pytest.fixture
-def cards(digits) -> Iterator[Cards]:
-    model, images, labels = digits
-    made = Cards(model, images[:3], labels=labels)
-    yield made
-    made.close()
 
 
 # --- the method ---

@@ -82,7 +82,7 @@ def test_only_what_lies_behind_the_edit_is_computed(digits):
     source = open_source(model)
     inputs = source.read_inputs(x)
     known = source.forward(inputs).values
-    trace = source.trace(inputs)
+    trace = source.traces.trace(inputs)
     trace.resume(inputs, "block3_conv2", known["block3_conv2"], known)
     graphs = [cut.function.graph for key, cut in trace._cuts.items() if key[-1] == "block3_conv2"]
     kinds = [op.type for op in graphs[0].get_operations()]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from .fresh import ROOT, run_fresh
+
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "dask", "matplotlib", "skimage"}
 SECONDS = 0.5
 
@@ -23,15 +22,8 @@ print(json.dumps({"seconds": seconds, "modules": sorted({name.partition(".")[0] 
 
 
 def import_in_a_fresh_process() -> dict:
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE],
-        cwd=ROOT,
-        env={k: v for k, v in os.environ.items() if not k.startswith("COV")},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
+    done = run_fresh(MEASURE)
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import re
-import subprocess
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -22,9 +19,9 @@ from keras import layers
 import act_widgets as aw
 from act_widgets.widgets.worker import worker_of
 
+from .fresh import run_fresh
 from .zoo import attention, batch, recurrent, shaken, subclassed
 
-ROOT = Path(__file__).resolve().parents[1]
 VIEWS = (
     "LayerPicker",
     "ChannelSlider",
@@ -216,15 +213,7 @@ OF_TENSORFLOW = re.compile(
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_script_that_closes_nothing_ends_quietly(end):
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT + ENDS[end] + "\nprint('done')"],
-        cwd=ROOT,
-        env={k: v for k, v in os.environ.items() if not k.startswith("COV")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    done = run_fresh(SCRIPT + ENDS[end] + "\nprint('done')")
     said = [line for line in done.stderr.splitlines() if line and not OF_TENSORFLOW.match(line)]
     assert said == []
     assert done.stdout == "done\n"

@@ -373,14 +373,14 @@ def test_other_images_of_the_same_shape_trace_nothing():
     model = Counted()
     aw.attribute(model, batch(2, 6, 6, 1))
     source = KerasSource(model)
-    trace = source.trace(source.read_inputs(batch(2, 6, 6, 1)))
+    trace = source.traces.trace(source.read_inputs(batch(2, 6, 6, 1)))
     seen = len(runs)
     for size in (1, 2, 4):
         x = batch(size, 6, 6, 1, seed=size)
         np.testing.assert_allclose(aw.capture(model, x)["conv"], model.conv(x), **CLOSE)
         aw.attribute(model, x, target=1)
         assert aw.graph(model, x).nodes
-        assert KerasSource(model).trace(source.read_inputs(x)) is trace
+        assert KerasSource(model).traces.trace(source.read_inputs(x)) is trace
     assert len(runs) == seen
 
 

@@ -75,21 +75,21 @@ def test_a_call_that_counts_itself_is_traced_once():
     model, x = Counts(), batch(2, 4)
     source = open_source(model)
     inputs = source.read_inputs(x)
-    trace = source.trace(inputs)
+    trace = source.traces.trace(inputs)
     aw.capture(model, x)
-    assert source.trace(inputs) is trace
+    assert source.traces.trace(inputs) is trace
 
 
 def test_training_keeps_the_trace():
     model, x = two_dense(), batch(4, 4)
     source = open_source(model)
     inputs = source.read_inputs(x)
-    trace = source.trace(inputs)
+    trace = source.traces.trace(inputs)
     model.compile("adam", "mse")
     model.fit(x, np.ones((4, 2)), verbose=0)
     model.evaluate(x, np.ones((4, 2)), verbose=0)
     model.predict(x, verbose=0)
-    assert source.trace(inputs) is trace
+    assert source.traces.trace(inputs) is trace
 
 
 class OneOrMore(keras.Model):
@@ -118,7 +118,7 @@ def test_a_call_that_decides_by_the_size_of_the_batch():
 def test_odd_names_are_traced(name):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(2)], name=name)
     source = open_source(model)
-    assert isinstance(source.trace(source.read_inputs(batch(2, 4))), Trace)
+    assert isinstance(source.traces.trace(source.read_inputs(batch(2, 4))), Trace)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -126,7 +126,7 @@ def test_only_these_kinds_are_replayed():
     replayed = set()
     for name in kinds.KINDS:
         source = open_source((model := kinds.build(name))[0])
-        if isinstance(source.trace(source.read_inputs(model[1])), Replay):
+        if isinstance(source.traces.trace(source.read_inputs(model[1])), Replay):
             replayed.add(name)
     assert replayed == {
         "decides_in_python",

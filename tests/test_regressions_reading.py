@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,10 +14,10 @@ import act_widgets as aw
 from act_widgets.widgets.histogram import binned
 from act_widgets.widgets.worker import worker_of
 
+from .fresh import run_fresh
 from .screen import alert_of, text_of
 from .zoo import arrays_of, batch, build, shaken, tokens
 
-ROOT = Path(__file__).resolve().parents[1]
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 
@@ -105,18 +101,8 @@ print("the same")
 
 @pytest.mark.parametrize("onednn", ["default", "0", "1"])
 def test_nan_stays_nan_when_the_model_was_traced(onednn):
-    env = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS" and not k.startswith("COV")}
-    if onednn != "default":
-        env["TF_ENABLE_ONEDNN_OPTS"] = onednn
-    done = subprocess.run(
-        [sys.executable, "-c", SAME_NANS],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    settings = {} if onednn == "default" else {"TF_ENABLE_ONEDNN_OPTS": onednn}
+    done = run_fresh(SAME_NANS, **settings)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "the same\n"
 

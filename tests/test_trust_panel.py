@@ -6,7 +6,6 @@ import gc
 import re
 import weakref
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 import numpy as np
@@ -33,19 +32,6 @@ from .cards import (
 )
 from .screen import alert_of, text_of
 from .zoo import tokens
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[Any, np.ndarray, tuple[str, ...]]:
-    return aw.samples.digits()
-
-
-@pytest.fixture
-def cards(digits) -> Iterator[Cards]:
-    model, images, labels = digits
-    made = Cards(model, images[:3], labels=labels)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -96,8 +96,8 @@ def test_it_is_called_and_nothing_stays(decides):
     model, x = decides
     source = open_source(model)
     inputs = source.read_inputs(x)
-    assert isinstance(source.trace(inputs), Replay)
-    assert source.trace(inputs) is source.trace(inputs), "tracing is tried once"
+    assert isinstance(source.traces.trace(inputs), Replay)
+    assert source.traces.trace(inputs) is source.traces.trace(inputs), "tracing is tried once"
     assert source.explained(inputs) == {"~input:0", "conv", "drop", "head"}
     before = [w.numpy().copy() for w in model.weights]
     output = model(x).numpy()

@@ -21,11 +21,6 @@ from .screen import alert_of, text_of
 LAYERS = keras.layers
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return aw.samples.digits()
-
-
 @pytest.fixture
 def explorer(digits):
     model, images, labels = digits

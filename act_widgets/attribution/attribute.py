@@ -65,7 +65,7 @@ def attribute_batch(
         question_of(reader, method, layer, target, scores, sample) for sample in range(reader.inputs.size)
     ]
     if method.is_quick:
-        reader.read_gradients(questions[0].address, [q.explained for q in questions], method.rule)
+        reader.gradients.read(questions[0].address, [q.explained for q in questions], method.rule)
     parts = []
     for number, question in enumerate(questions):
         for part in steps(question, method, parameters):
@@ -142,7 +142,7 @@ def steps(question: Question, method: Method, parameters: Mapping[str, Any]) -> 
         yield Partial(replace(kept, params=dict(kept.params)), 1.0, "")
         return
     made = _made(question, method, parameters)
-    yield from made if method.is_quick else followed(question.reader.under_way, key, made)
+    yield from made if method.is_quick else followed(question.reader.variants.under_way, key, made)
 
 
 def _made(question: Question, method: Method, parameters: Mapping[str, Any]) -> Iterator[Partial]:
@@ -221,7 +221,7 @@ def top_classes(reader: Reader) -> np.ndarray:
 
 def _layer_tap(reader: Reader, layer: str | None, found: Explained) -> Tap:
     chosen = (
-        default_layer(reader.taps, reader.depends_on(found.score) - {found.score.address})
+        default_layer(reader.taps, reader.gradients.depends_on(found.score) - {found.score.address})
         if layer is None
         else reader.tap(layer).address
     )

@@ -118,7 +118,7 @@ def _no_gradient(question: Question, method: Method) -> str:
         return saturated
     if method.rule and question.gradient().any():
         return f"{method.title} lets no gradient through to {layer}, where the plain gradient is not zero."
-    if question.reader.gradient(question.address, question.sample, question.explained) is None:
+    if question.reader.gradients.of_sample(question.address, question.sample, question.explained) is None:
         return f"An operation between {layer} and the score has no gradient, so none arrives at {layer}."
     ends = _where_it_ends(question)
     if ends is None:
@@ -134,13 +134,13 @@ def _no_gradient(question: Question, method: Method) -> str:
 def _where_it_ends(question: Question) -> tuple[str, str] | None:
     """Return the first layer that still has a gradient, and the one before it, where it is zero."""
     reader, explained = question.reader, question.explained
-    behind = reader.depends_on(explained.score)
+    behind = reader.gradients.depends_on(explained.score)
     order = [a for a, tap in reader.taps.items() if tap.is_float and a in behind]
     if question.address not in order:
         return None
     ends = ""
     for address in reversed(order[order.index(question.address) :]):
-        gradient = reader.gradient(address, question.sample, explained)
+        gradient = reader.gradients.of_sample(address, question.sample, explained)
         if gradient is not None and not gradient.any():
             return ends, address
         ends = address

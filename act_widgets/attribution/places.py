@@ -45,7 +45,7 @@ def token_grid(reader: Reader, tap: Tap) -> Grid | None:
     if len(tap.shape) != 3 or tap.kind == "InputLayer" or not tap.shape[1]:
         return None
     pictures = []
-    before = reader.depends_on(Score(tap.address, logits=False))
+    before = reader.gradients.depends_on(Score(tap.address, logits=False))
     for address, array in zip(reader.input_addresses, reader.inputs.arrays, strict=True):
         if array.ndim == 4 and address in before:
             is_first = array.shape[1] < min(array.shape[2:])

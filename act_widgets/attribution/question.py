@@ -94,34 +94,34 @@ class Question:
 
     def gradient(self, rule: str = "") -> np.ndarray:
         """Return the gradient of the score, zeros if there is none; see `is_connected`."""
-        gradient = self.reader.gradient(self.address, self.sample, self.explained, rule)
+        gradient = self.reader.gradients.of_sample(self.address, self.sample, self.explained, rule)
         return np.zeros_like(self.value) if gradient is None else self.channels_last(gradient)
 
     @property
     def is_connected(self) -> bool:
         """Whether the score depends on the tensor."""
-        return self.address in self.reader.depends_on(self.explained.score)
+        return self.address in self.reader.gradients.depends_on(self.explained.score)
 
     @property
     def score(self) -> float:
         """The score itself."""
-        return self.reader.score(self.sample, self.explained)
+        return self.reader.gradients.score(self.sample, self.explained)
 
     @property
     def gates(self) -> int:
         """Number of ReLUs that a rule changes."""
-        return self.reader.source.gates(self.reader.question(self.sample)[0])
+        return self.reader.source.gates(self.reader.blocks.alone(self.sample).batch)
 
     @property
     def inner_gates(self) -> int:
         """Number of ReLUs that no rule reaches."""
-        return self.reader.source.inner_gates(self.reader.question(self.sample)[0])
+        return self.reader.source.inner_gates(self.reader.blocks.alone(self.sample).batch)
 
     @cached_property
     def at_input(self) -> Question:
         """The same question for the input whose positions are the layer's."""
         positions = self.value.ndim - 1
-        before = self.reader.depends_on(Score(self.address, logits=False))
+        before = self.reader.gradients.depends_on(Score(self.address, logits=False))
         # Several pictures may go in: the map lies over the one that it is made of.
         for tap in sorted(input_taps(self.reader), key=lambda tap: tap.address not in before):
             question = replace(self, tap=tap, grid=None)
@@ -144,7 +144,7 @@ class Question:
         return np.stack([self.value] * len(items))
 
     def _pace(self, with_gradients: bool) -> Pace:
-        return self.reader.pace.setdefault(with_gradients, Pace(self._most(with_gradients)))
+        return self.reader.variants.pace.setdefault(with_gradients, Pace(self._most(with_gradients)))
 
     def varied(
         self,
@@ -169,7 +169,7 @@ class Question:
             chosen = items[done : done + pace.size]
             values = make(chosen)
             start = time.perf_counter()
-            scores, gradients = self.reader.varied(
+            scores, gradients = self.reader.variants.scores(
                 self.address, self.sample, self._as_the_model_takes(values), self.explained, with_gradients
             )
             pace.note(len(chosen), time.perf_counter() - start)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import InputError
+from ..reading.explained import PROBABILITIES
+from ..reading.reader import Reader
+from ..reading.targets import explained
+from .attribute import question_of
+from .method import LAYER, Method
+from .places import token_grid
 from .question import Question
 from .resample import resized
+from .result import Attribution
 
 DELETION = "deletion"
 INSERTION = "insertion"
@@ -92,6 +99,25 @@ def perturbation_curve(
         scores[done : done + len(part.items)] = part.scores
         done += len(part.items)
         yield Curve(kind, counts / order.size, scores.copy())
+
+
+def curve_of(
+    reader: Reader,
+    method: Method,
+    result: Attribution,
+    sample: int,
+    kind: str,
+    steps: int,
+    fill: float | None,
+) -> Iterator[Curve]:
+    """Yield the curve of one sample's map, made by `method`, over the input that the map lies on."""
+    at = sample if len(result.maps) > 1 else 0
+    target = result.target[at] if isinstance(result.target, tuple) else result.target
+    found = question_of(reader, method, result.layer, target, None, sample)
+    grid = token_grid(reader, found.tap)
+    shown = replace(found, explained=explained(reader, target, None, PROBABILITIES), grid=grid)
+    site = shown.at_input if method.place == LAYER or grid else shown
+    return perturbation_curve(site, result.maps[at], kind, steps, fill)
 
 
 def likeness(chart: np.ndarray, other: np.ndarray) -> float:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import ModelError
 from ..keys import Tap
 from ..sources.inputs import Inputs
-from ..sources.protocol import Reading, Source
-from .batches import named_leaves
+from ..sources.protocol import Reading, Source, unnamed_inputs
+from .batches import joined, named_leaves
 from .cache import ByteCache
 
 # All activations of a convolutional network take roughly this many times its input. It only
@@ -36,6 +38,24 @@ class Outputs(NamedTuple):
         )
 
 
+class Alone(NamedTuple):
+    """The smallest batch that a sample can be asked about in.
+
+    Attributes
+    ----------
+    batch : Inputs
+        The sample alone, or the whole batch where samples depend on one another.
+    row : int
+        The sample's row there.
+    known : dict of str to ndarray
+        What is kept of its activations.
+    """
+
+    batch: Inputs
+    row: int
+    known: dict[str, np.ndarray]
+
+
 class Blocks:
     """A batch in blocks of samples: as many in one pass as the budget is expected to hold.
 
@@ -55,8 +75,6 @@ class Blocks:
     ----------
     size, count : int
         Samples in a block, and how many blocks there are.
-    taps : dict of str to Tap
-        Every tensor that can be read, in call order; empty before the first pass.
     unreachable : dict of str to str
         What can't be read, with the reason.
     refused : dict of str to str
@@ -72,7 +90,7 @@ class Blocks:
         self.inputs = inputs
         self.cache = cache
         self.lock = threading.RLock()
-        self.taps: dict[str, Tap] = {}
+        self._taps: dict[str, Tap] = {}
         self.unreachable: dict[str, str] = {}
         self.refused: dict[str, str] = {}
         self.passes = 0
@@ -81,6 +99,31 @@ class Blocks:
         likely = cache.budget // (max(1, inputs.sample_bytes) * _ACTIVATIONS_PER_INPUT)
         self.size = inputs.size if source.is_indivisible else int(np.clip(likely, 1, inputs.size))
         self.count = -(-inputs.size // self.size)
+
+    @property
+    def taps(self) -> dict[str, Tap]:
+        """Every tensor that can be read, in call order. Runs the first pass if none was run."""
+        if not self._taps:
+            self.run(0, None)
+        if not self._taps:
+            raise ModelError(
+                f"There is nothing inside '{self.source.name}' to look at. Received: a model that calls no "
+                "layer or operation of Keras. Expected: a model of at least one layer."
+            )
+        return self._taps
+
+    @cached_property
+    def input_addresses(self) -> list[str]:
+        """An address for each input: its layer's name, or its number."""
+        named = [a for a, tap in self.taps.items() if tap.kind == "InputLayer" and "/" not in a]
+        return unnamed_inputs(named, len(self.inputs.arrays))
+
+    @cached_property
+    def together(self) -> bool:
+        """Whether samples depend on one another: one's gradient then takes the whole batch."""
+        if self.source.is_indivisible or self.inputs.size == 1:
+            return self.source.is_indivisible
+        return self.source.mixes(self.inputs.rows(0, 1), self.outputs(0).main[:1])
 
     def rows(self, block: int) -> tuple[int, int]:
         """Return the first sample of a block, and the one behind its last."""
@@ -120,7 +163,7 @@ class Blocks:
         with self.lock:
             reading = self.source.forward(self.inputs.rows(*self.rows(block)), wanted)
             self.passes += 1
-            self.taps = self.taps or reading.taps
+            self._taps = self._taps or reading.taps
             self.unreachable = reading.unreachable
             made = sum(value.nbytes for value in reading.values.values())
             start, stop = self.rows(block)
@@ -146,3 +189,24 @@ class Blocks:
         start, stop = self.rows(block)
         found = ((a, self.cache.used(("activation", a, block))) for a in self.taps)
         return {a: v for a, v in found if v is not None and v.shape[:1] == (stop - start,)}
+
+    def whole(self, addresses: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return activations of the whole batch."""
+        blocks = [self.values(addresses, block) for block in range(self.count)]
+        return {a: self._joined([values[a] for values in blocks]) for a in addresses}
+
+    def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
+        """Join the blocks of an activation, unless it is computed once for all samples."""
+        first = parts[0]
+        start, stop = self.rows(0)
+        shared = first.shape[:1] != (stop - start,) and all(np.array_equal(first, p) for p in parts)
+        return first if shared else joined(parts)
+
+    def alone(self, sample: int) -> Alone:
+        """Return the smallest batch that a sample can be asked about in."""
+        if self.together:
+            return Alone(self.inputs, sample, self.kept(0) if self.count == 1 else {})
+        block, row = divmod(sample, self.size)
+        kept = self.kept(block)
+        known = kept if self.size == 1 else {a: value[row : row + 1] for a, value in kept.items()}
+        return Alone(self.inputs.rows(sample, sample + 1), 0, known)

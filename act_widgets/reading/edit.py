@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import InputError, LayerKindError
 from ..keys import Tap
-from .reader import Change, Reader
+from .reader import Reader
+from .variants import Change
 
 
 def channel_change(

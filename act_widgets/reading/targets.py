@@ -78,7 +78,7 @@ def _of_output(reader: Reader, asked: Target, scores: str | None, usual: str) ->
     found = replace(asked, unit=number, at=_checked_position(asked.at, shape, -1))
     before = (scores or usual) == LOGITS
     # Of a sigmoid for each class, or a softmax over another axis, the numbers alone do not tell.
-    activation = reader.activation_behind(address) if before or not head.probabilities else None
+    activation = reader.gradients.activation_behind(address) if before or not head.probabilities else None
     is_before = before and activation is not None
     kind = PROBABILITIES if (head.probabilities or activation) and not is_before else LOGITS
     if scores == LOGITS and kind != LOGITS:

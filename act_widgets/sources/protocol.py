@@ -45,6 +45,32 @@ class Reading:
     unreachable: dict[str, str]
 
 
+@dataclass(frozen=True)
+class BackwardPass:
+    """What one backward pass is asked for: ``sum(mask * scores)`` of each sample, and its gradients.
+
+    Attributes
+    ----------
+    mask : ndarray
+        ``(batch, units)``, the weight of each unit with its positions averaged; or of the scores' rank,
+        what broadcasts to them.
+    wanted : sequence of str
+        Addresses of floating-point taps and inputs. Those that the scores do not depend on are left out.
+    score : Score
+        Which tensor holds the scores.
+    rule : str
+        How ReLUs pass a gradient back: ``"guided"``, ``"deconvnet"``, or their own way if empty.
+    edited : str or None
+        An address that holds another value than the model gives it.
+    """
+
+    mask: np.ndarray
+    wanted: Sequence[str] = ()
+    score: Score = MAIN
+    rule: str = ""
+    edited: str | None = None
+
+
 class Gradients(NamedTuple):
     """What one backward pass gave.
 
@@ -108,37 +134,8 @@ class Source(Protocol):
         for what is `known`.
         """
 
-    def gradients(
-        self,
-        inputs: Inputs,
-        wanted: Sequence[str],
-        mask: np.ndarray,
-        known: Mapping[str, np.ndarray],
-        *,
-        score: Score = MAIN,
-        rule: str = "",
-        edited: str | None = None,
-    ) -> Gradients:
-        """Return ``sum(mask * scores)`` of each sample, and its gradients.
-
-        Parameters
-        ----------
-        inputs : Inputs
-            The batch.
-        wanted : sequence of str
-            Addresses of floating-point taps and inputs. Those that the scores do not depend on are left out.
-        mask : ndarray
-            ``(batch, units)``, the weight of each unit with its positions averaged; or of the scores' rank,
-            what broadcasts to them.
-        known : mapping of str to ndarray
-            Activations of this batch that need not be computed again.
-        score : Score
-            Which tensor holds the scores.
-        rule : str
-            How ReLUs pass a gradient back: ``"guided"``, ``"deconvnet"``, or their own way if empty.
-        edited : str, optional
-            The address in `known` that holds another value than the model gives it.
-        """
+    def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
+        """Return masked scores and their gradients; what is `known` of this batch is not computed again."""
 
     def gates(self, inputs: Inputs) -> int:
         """Return the number of ReLUs that a rule changes."""

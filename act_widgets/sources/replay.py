@@ -19,7 +19,16 @@ from ..keys import Score, Tap
 from . import eager
 from .inputs import Inputs
 from .logits import confirmed, find_logits
-from .protocol import MAIN, OUTPUT, Gradients, Reading, main_output, output_name, unnamed_inputs
+from .protocol import (
+    MAIN,
+    OUTPUT,
+    BackwardPass,
+    Gradients,
+    Reading,
+    main_output,
+    output_name,
+    unnamed_inputs,
+)
 from .recorder import Call, Recorder, own_identity
 from .scores import masked_score
 from .subgraph import upstream
@@ -190,33 +199,25 @@ class Replay:
         """An eager call takes no other rule."""
         raise self._no_rule()
 
-    def gradients(
-        self,
-        inputs: Inputs,
-        wanted: Sequence[str],
-        mask: np.ndarray,
-        known: Mapping[str, np.ndarray],
-        *,
-        score: Score = MAIN,
-        rule: str = "",
-        edited: str | None = None,
-    ) -> Gradients:
-        """Return the masked scores, and their gradients with respect to `wanted`; see `Source`."""
-        if rule:
+    def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
+        """Return the masked scores, and their gradients with respect to what is wanted; see `Source`."""
+        if asked.rule:
             raise self._no_rule()
         log = OperationLog()
         watched: dict[str, Any] = {}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
 
             def watch(address: str, tensor: Any) -> Any:
-                own = tf.constant(known[address], tensor.dtype) if address == edited else own_identity(tensor)
-                if address in wanted:
+                is_edited = address == asked.edited
+                own = tf.constant(known[address], tensor.dtype) if is_edited else own_identity(tensor)
+                if address in asked.wanted:
                     tape.watch(own)
                     watched[address] = own
                 return own
 
             recorder, given, outputs = self._call(inputs, log, watch)
-            scores = masked_score(_scores(log, outputs, self._placed(recorder, given), score)[0], mask)
+            explained = _scores(log, outputs, self._placed(recorder, given), asked.score)[0]
+            scores = masked_score(explained, asked.mask)
         made = tape.gradient(scores, watched)
         values = {a: eager.as_array(tf.convert_to_tensor(g)) for a, g in made.items() if g is not None}
         return Gradients(values, eager.as_array(scores))

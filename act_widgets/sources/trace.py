@@ -14,24 +14,21 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 from tensorflow.python.framework import ops
 
-from ..errors import ModelError
 from ..keys import Score, Tap
-from .eager import as_array, input_names, input_taps, reading
+from .eager import as_array, reading
 from .gates import gates, inner_gates, ruled
 from .inputs import Inputs
-from .intercept import intercept
 from .logits import confirmed, find_logits
-from .protocol import MAIN, OUTPUT, Gradients, Reading, main_output, output_name, unnamed_inputs
-from .recorder import INSIDE, Call, Recorder
+from .protocol import MAIN, OUTPUT, BackwardPass, Gradients, Reading, main_output, output_name, unnamed_inputs
+from .recorder import Call
 from .scores import mask_shape, masked_score
-from .state import untouched
-from .subgraph import Cut, cut, downstream, reached, upstream
+from .subgraph import Cut, cut, downstream, upstream
 
-# What `tf.vectorized_map` feeds the body of its loop with; the body itself is never run.
-_LOOP_INDEX = "PlaceholderWithDefault"
 # Each question from other known activations is a function of its own.
 _MOST_CUTS = 64
-_TENSOR = object()
+TENSOR = object()
+"""Stands for a tensor in the structure that a model returns."""
+
 SCORE = "~score"
 
 
@@ -109,7 +106,7 @@ class Trace:
         self._places = dict(zip(unnamed_inputs(self.names, len(self.inputs)), self.inputs, strict=False))
         self._places |= self.tensors
         leaves = keras.tree.flatten_with_path(self.output_structure)
-        names = [output_name(path) for path, leaf in leaves if leaf is _TENSOR]
+        names = [output_name(path) for path, leaf in leaves if leaf is TENSOR]
         self._named_outputs = dict(zip(names, self.outputs, strict=True))
         self._gradients: dict[tuple, dict[str, Any]] = {}
         self._masks: dict[int, Any] = {}
@@ -155,40 +152,33 @@ class Trace:
     def _reading(self, values: dict[str, np.ndarray], flat: Sequence[np.ndarray]) -> Reading:
         rest = iter(flat)
         outputs = keras.tree.map_structure(
-            lambda leaf: next(rest) if leaf is _TENSOR else leaf, self.output_structure
+            lambda leaf: next(rest) if leaf is TENSOR else leaf, self.output_structure
         )
         return reading(self.taps, values, outputs, self.unreachable)
 
-    def gradients(
-        self,
-        inputs: Inputs,
-        wanted: Sequence[str],
-        mask: np.ndarray,
-        known: Mapping[str, np.ndarray],
-        *,
-        score: Score = MAIN,
-        rule: str = "",
-        edited: str | None = None,
-    ) -> Gradients:
-        """Return the masked scores, and their gradients with respect to `wanted`; see `Source`."""
-        self.checked_activation(inputs, known, score, edited)
+    def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
+        """Return the masked scores, and their gradients with respect to what is wanted; see `Source`."""
+        self.checked_activation(inputs, known, asked.score, asked.edited)
         with self._lock:
-            made = self._built(wanted, score, mask.ndim, rule)
-            reached = [address for address in wanted if made[address] is not None]
+            made = self._built(asked)
+            reached = [address for address in asked.wanted if made[address] is not None]
             fetches = [made[SCORE], *(made[address] for address in reached)]
-        scores, *values = self._run_known(inputs, known, fetches, mask, edited)
+        scores, *values = self._run_known(inputs, known, fetches, asked.mask, asked.edited)
         return Gradients(dict(zip(reached, values, strict=True)), scores)
 
-    def _built(self, wanted: Sequence[str], score: Score, rank: int, rule: str) -> dict[str, Any]:
-        made = self._gradients.setdefault((score, rank, rule), {})
-        missing = [address for address in wanted if address not in made]
+    def _built(self, asked: BackwardPass) -> dict[str, Any]:
+        """Return the masked score and the gradients, put into the graph where they were not yet."""
+        rank = asked.mask.ndim
+        made = self._gradients.setdefault((asked.score, rank, asked.rule), {})
+        missing = [address for address in asked.wanted if address not in made]
         with self.graph.as_default():
             if SCORE not in made:
                 if rank not in self._masks:
                     self._masks[rank] = tf.compat.v1.placeholder(tf.float32, mask_shape(rank))
-                made[SCORE] = masked_score(self._scores(score.address).of(score), self._masks[rank])
+                scores = self._scores(asked.score.address).of(asked.score)
+                made[SCORE] = masked_score(scores, self._masks[rank])
             if missing:
-                with ruled(self._relus, rule):
+                with ruled(self._relus, asked.rule):
                     slopes = tf.gradients(made[SCORE], [self._places[a] for a in missing])
                 dense = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in slopes]
                 made.update(zip(missing, dense, strict=True))
@@ -308,67 +298,6 @@ class Trace:
             run = self._cuts[key]
         made = run([partial(_as_tensor, v, f.dtype) for v, f in zip(values, feeds, strict=True)])
         return [as_array(tensor) for tensor in made]
-
-
-def trace_model(model: Any, inputs: Inputs, batch: int | None, training: bool) -> Trace:
-    """Trace one call of the model for a batch size, or for any; nothing is computed.
-
-    Raises
-    ------
-    ModelError
-        If the model's call does not work without values.
-    """
-    try:
-        return _trace(model, inputs, batch, training)
-    except Exception as error:
-        raise ModelError(f"The model '{model.name}' can't be traced. It said: {error}") from error
-
-
-def _trace(model: Any, inputs: Inputs, batch: int | None, training: bool) -> Trace:
-    found: dict[str, Any] = {}
-
-    def call(*leaves: Any) -> list[Any]:
-        recorder = found["recorder"] = Recorder(model, tf.compat.v1.get_default_graph())
-        with untouched(model), intercept(recorder, model):
-            outputs = model(inputs.pack(leaves), training=training)
-            recorder.list_uncalled()
-        outputs = keras.tree.map_structure(_tensor_of_variable, outputs)
-        found["structure"] = keras.tree.map_structure(_without_tensor, outputs)
-        return [tf.identity(leaf) for leaf in keras.tree.flatten(outputs) if isinstance(leaf, tf.Tensor)]
-
-    specs = [tf.TensorSpec((batch, *a.shape[1:]), tf.as_dtype(a.dtype)) for a in inputs.arrays]
-    # wrap_function rather than tf.function: no automatic control dependencies.
-    function = tf.compat.v1.wrap_function(call, specs)
-    recorder: Recorder = found.pop("recorder")
-    placeholders = list(function.graph.inputs)[: len(specs)]
-    names = input_names(model)
-    inside = reached(function.graph, [op for op in function.graph.get_operations() if op.type == _LOOP_INDEX])
-    for address in [a for a, tensor in recorder.tensors.items() if tensor.op.name in inside]:
-        del recorder.tensors[address], recorder.taps[address]
-        recorder.unreachable[address] = INSIDE
-    return Trace(
-        graph=function.graph,
-        inputs=placeholders,
-        names=names,
-        tensors=dict(zip(names, placeholders, strict=False)) | recorder.tensors,
-        taps=input_taps(names, inputs) | recorder.taps,
-        calls=recorder.calls,
-        outputs=list(function.structured_outputs),
-        output_structure=found["structure"],
-        unreachable=recorder.unreachable,
-        captured={inner.name: outer for outer, inner in function.graph.captures},
-    )
-
-
-def _tensor_of_variable(leaf: Any) -> Any:
-    return keras.ops.convert_to_tensor(leaf) if isinstance(leaf, tf.Variable | keras.Variable) else leaf
-
-
-def _without_tensor(leaf: Any) -> Any:
-    """Return a mark for a tensor, and what else a model may return as it is."""
-    if isinstance(leaf, tf.RaggedTensor | tf.SparseTensor):
-        raise TypeError(f"a {type(leaf).__name__} can't be cut from a graph")
-    return _TENSOR if isinstance(leaf, tf.Tensor) else leaf
 
 
 def _as_tensor(value: np.ndarray, dtype: Any) -> Any:

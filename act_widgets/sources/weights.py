@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,6 +10,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context, execute
+
+from .libraries import other_variables, weights_of
+
+_watches: weakref.WeakKeyDictionary[Any, dict[bool, WeightWatch]] = weakref.WeakKeyDictionary()
+_asking = threading.RLock()
+
+
+def weights_version(model: Any, training: bool) -> int:
+    """Return a number that goes up when the model's weights changed; in training mode, its seeds too."""
+    with _asking:
+        watch = _watches.setdefault(model, {}).setdefault(training, WeightWatch())
+        return watch.version(weights_of(model, seeds=training), lambda: other_variables(model))
 
 
 class WeightWatch:

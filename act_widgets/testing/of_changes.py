@@ -9,6 +9,7 @@ import numpy as np
 from ..reading.batches import by_unit
 from ..sources import Source
 from ..sources.inputs import Inputs
+from ..sources.protocol import BackwardPass
 from .comparing import agree, float_values, half_precision, require, same_outputs, spread
 
 # A difference quotient has two digits, beside a kink fewer.
@@ -56,7 +57,7 @@ def gradients_are_slopes(source: Source, inputs: Inputs) -> float:
     if activation == "softmax" and mask.shape[1] == 1:
         return 0.0
     floats = float_values(values)
-    made = source.gradients(batch, list(floats), mask, values).values
+    made = source.gradients(batch, values, BackwardPass(mask, list(floats))).values
     require(set(made) <= source.explained(batch), "a gradient reaches what the scores do not depend on")
     rng = np.random.default_rng(0)
     largest = 0.0
@@ -100,8 +101,8 @@ def gradients_are_the_same_from_kept_activations(source: Source, inputs: Inputs)
         return 0.0
     mask = _contrast(len(by_unit(reading.main_output)[0]), batch.size)
     wanted = list(float_values(reading.values))
-    kept = source.gradients(batch, wanted, mask, reading.values).values
-    whole = source.gradients(batch, wanted, mask, {}).values
+    kept = source.gradients(batch, reading.values, BackwardPass(mask, wanted)).values
+    whole = source.gradients(batch, {}, BackwardPass(mask, wanted)).values
     require(set(kept) == set(whole), f"{sorted(set(kept) ^ set(whole))} have a gradient in one way only")
     return max((agree(kept[a], whole[a], a, half_precision(reading)) for a in kept), default=0.0)
 

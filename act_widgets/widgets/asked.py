@@ -69,11 +69,11 @@ class Asked:
     def is_kept(self, session: Session) -> bool:
         """Whether the map takes no pass of the model."""
         reader, method = session.reader, METHODS[self.method]
-        if not method.is_quick or isinstance(self.target, Target) or not reader.knows_scores:
+        if not method.is_quick or isinstance(self.target, Target) or not reader.gradients.knows_scores:
             return False
         question = self._question(session)
         is_input = question.address in reader.input_addresses
-        return reader.has_gradient(question.address, self.sample, question.explained, method.rule) and (
+        return reader.gradients.has(question.address, self.sample, question.explained, method.rule) and (
             is_input or reader.is_ready(question.address, self.sample)
         )
 

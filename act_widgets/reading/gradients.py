@@ -1,0 +1,147 @@
+"""The backward side of reading: scores, what they depend on, and gradients, each computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..keys import Score
+from ..sources.protocol import MAIN, BackwardPass
+from .batches import no_batch_axis
+from .blocks import Blocks
+from .explained import Explained
+
+
+class GradientReader:
+    """Scores and gradients for one batch, kept beside the activations.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        The batch, and what is kept of it.
+
+    Attributes
+    ----------
+    passes : int
+        How often the model ran backward.
+    """
+
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks = blocks
+        self.source = blocks.source
+        self.cache = blocks.cache
+        self.passes = 0
+        self._behind: dict[str, str | None] = {}
+        self._before: dict[Score, frozenset[str]] = {}
+        self._scores: dict[tuple[int, Explained], float] = {}
+
+    @property
+    def knows_scores(self) -> bool:
+        """Whether it is known which scores of the main output are explained: that takes a trace."""
+        return "" in self._behind and MAIN in self._before
+
+    def activation_behind(self, address: str) -> str | None:
+        """Return ``"softmax"`` or ``"sigmoid"`` if one makes an output of logits; see `Score`."""
+        if address not in self._behind:
+            batch, _, known = self.blocks.alone(0)
+            self._behind[address] = self.source.activation(batch, known, Score(address))
+        return self._behind[address]
+
+    def depends_on(self, score: Score = MAIN) -> frozenset[str]:
+        """Return the addresses that scores depend on."""
+        if score not in self._before:
+            self._before[score] = self.source.explained(self.blocks.inputs, score)
+        return self._before[score]
+
+    def score(self, sample: int, explained: Explained) -> float:
+        """Return a sample's score."""
+        if (sample, explained) not in self._scores:
+            batch, row, known = self.blocks.alone(sample)
+            asked = BackwardPass(explained.mask(batch.size), score=explained.score)
+            self._tell(sample, explained, self.source.gradients(batch, known, asked).scores[row])
+        return self._scores[sample, explained]
+
+    def _tell(self, sample: int, explained: Explained, score: float) -> None:
+        self._scores[sample, explained] = float(score) + explained.offset
+
+    def of_sample(self, address: str, sample: int, explained: Explained, rule: str = "") -> np.ndarray | None:
+        """Return the gradient of a sample's score, without the batch axis; None if there is none.
+
+        One backward pass keeps the gradients for all layers, so that the next layer is looked up.
+
+        Parameters
+        ----------
+        address : str
+            Of a tap of floating-point numbers, or of an input.
+        sample : int
+            Number of the sample.
+        explained : Explained
+            The score.
+        rule : str
+            How ReLUs pass a gradient back; their own way if empty.
+        """
+        with self.blocks.lock:
+            kept = self.cache.get(("gradient", address, sample, explained, rule))
+            if kept is None:
+                kept = self._backward(address, sample, explained, rule)
+        if kept is None or kept.size == 0:
+            return None
+        if kept.shape[:1] != (1,):
+            raise no_batch_axis(self.blocks.taps[address], kept.shape, 1)
+        return kept[0]
+
+    def _backward(self, address: str, sample: int, explained: Explained, rule: str) -> np.ndarray | None:
+        taps = self.blocks.taps.values()
+        wanted = tuple(dict.fromkeys([address, *(tap.address for tap in taps if tap.is_float)]))
+        batch, row, known = self.blocks.alone(sample)
+        mask = explained.mask(batch.size)
+        mask[np.arange(batch.size) != row] = 0
+        made, scores = self.source.gradients(batch, known, BackwardPass(mask, wanted, explained.score, rule))
+        self._tell(sample, explained, scores[row])
+        self.passes += 1
+        if batch.size > 1:
+            # Copies: a part of an array holds the whole of it in memory.
+            made = {a: g[row : row + 1].copy() if len(g) == batch.size else g for a, g in made.items()}
+        for wished in wanted:
+            self._keep(wished, sample, explained, rule, made.get(wished))
+        return made.get(address)
+
+    def read(self, address: str, explained: Sequence[Explained], rule: str = "") -> None:
+        """Read and keep the gradients of all samples at one layer alone: a pass for each block of them.
+
+        Where samples of a batch depend on one another nothing is done: each needs a pass of its own.
+        """
+        if self.blocks.together or len({e.score for e in explained}) > 1:
+            return
+        for block in range(self.blocks.count):
+            start, stop = self.blocks.rows(block)
+            samples = range(start, stop)
+            if all(self.has(address, i, explained[i], rule) for i in samples):
+                continue
+            masks = [explained[i].mask(1) for i in samples]
+            if len({m.shape for m in masks}) > 1:
+                return
+            asked = BackwardPass(np.concatenate(masks), (address,), explained[start].score, rule)
+            with self.blocks.lock:
+                batch = self.blocks.inputs.rows(start, stop)
+                values, scores = self.source.gradients(batch, self.blocks.kept(block), asked)
+                made = values.get(address)
+                self.passes += 1
+                for i in samples:
+                    self._tell(i, explained[i], scores[i - start])
+                if made is None or len(made) == stop - start:
+                    for i in samples:
+                        row = None if made is None else made[i - start : i - start + 1].copy()
+                        self._keep(address, i, explained[i], rule, row)
+
+    def _keep(
+        self, address: str, sample: int, explained: Explained, rule: str, gradient: np.ndarray | None
+    ) -> None:
+        # An empty array stands for "the score does not depend on it": that is kept too.
+        kept = np.empty(0) if gradient is None else gradient
+        self.cache.put(("gradient", address, sample, explained, rule), kept)
+
+    def has(self, address: str, sample: int, explained: Explained, rule: str = "") -> bool:
+        """Whether the gradient for one sample can be looked up."""
+        return ("gradient", address, sample, explained, rule) in self.cache
