@@ -17,7 +17,7 @@ from ..reading.reader import Reader
 from .tokens import Grid
 
 # A batch of variants shall take about so many seconds: a stop is noticed between two.
-_SHORT, _LONG = 0.1, 0.3
+_SHORT, _LONG = 0.1, 0.45
 _MOST = 64
 
 

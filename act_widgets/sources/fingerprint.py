@@ -7,9 +7,10 @@ from typing import Any
 
 from .libraries import sublayers
 
-Fingerprint = dict[tuple[int, str], Any]
+Fingerprint = dict[int, dict[str, Any]]
 
-_PLAIN = (int, float, str, bytes, bool, type(None))
+_PLAIN = {int, float, str, bytes, bool, type(None)}
+_GONE = float("nan")
 # What compiling, training and evaluating write into a model; its call reads none of it.
 _OF_TRAINING = (
     "_called",
@@ -41,13 +42,16 @@ def fingerprint(model: Any) -> Fingerprint:
     is held, so that the model can be let go; an object made where another one had just been freed
     could be taken for it.
     """
-    marks: Fingerprint = {}
-    for layer in sublayers(model):
-        for name, value in vars(layer).items():
-            if not _is_of_training(name):
-                marks[id(layer), name] = value if isinstance(value, _PLAIN) else id(value)
-        # Tracked lists are changed in place.
-        marks[id(layer), "()"] = tuple(map(id, layer.weights)) if layer is model else ()
+    marks: Fingerprint = {
+        id(layer): {
+            name: value if type(value) in _PLAIN else id(value)
+            for name, value in vars(layer).items()
+            if not _is_of_training(name)
+        }
+        for layer in sublayers(model)
+    }
+    # Tracked lists are changed in place.
+    marks[id(model)]["()"] = tuple(map(id, model.weights))
     return marks
 
 
@@ -57,8 +61,13 @@ def _is_of_training(name: str) -> bool:
 
 
 def differing(before: Fingerprint, now: Fingerprint) -> set[tuple[int, str]]:
-    """Return the attributes that differ."""
+    """Return the attributes that differ, each with the identity of its layer."""
     if before == now:
         return set()
-    nan = float("nan")
-    return {key for key in before.keys() | now.keys() if before.get(key, nan) != now.get(key, nan)}
+    found: set[tuple[int, str]] = set()
+    for layer in before.keys() | now.keys():
+        old, new = before.get(layer, {}), now.get(layer, {})
+        found |= {
+            (layer, name) for name in old.keys() | new.keys() if old.get(name, _GONE) != new.get(name, _GONE)
+        }
+    return found

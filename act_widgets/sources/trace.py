@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import keras
@@ -135,7 +135,7 @@ class Trace:
         """Number of ReLUs."""
         return len(self._relus)
 
-    @property
+    @cached_property
     def inner_gates(self) -> int:
         """Number of ReLUs that keep their own rule."""
         return inner_gates(self.graph)
