@@ -273,6 +273,30 @@ def test_one_unit_offers_for_and_against():
     assert f"{1 - value:.1%}" in names[0]
 
 
+def ending(head: list[Any]) -> keras.Model:
+    """A model that gives 0.4 before the last of its layers, nested once."""
+    dense = LAYERS.Dense(1, head[0], kernel_initializer="zeros", bias_initializer="zeros")
+    x = keras.Input((4,))
+    inner = keras.Model(x, dense(x))
+    dense.bias.assign([0.4])
+    return keras.Sequential([keras.Input((4,)), inner, *head[1:]])
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ([None], "against  -0.4"),
+        (["sigmoid"], "against  40.1%"),
+        # As models of mixed precision end.
+        (["sigmoid", LAYERS.Activation("linear", dtype="float32")], "against  40.1%"),
+    ],
+    ids=["linear", "sigmoid", "sigmoid and cast"],
+)
+def test_a_number_between_0_and_1_is_a_probability_only_if_no_linear_layer_made_it(head, words):
+    session = aw.Session(ending(head), np.ones((2, 4)))
+    assert words in [label for label, _ in aw.ClassSelector(session)._list.options]
+
+
 HOSTILE = ["<img src=x onerror=alert(1)>", "a" * 300, "דוגמה 🐈", '"quoted" & <b>', "plain"]
 
 

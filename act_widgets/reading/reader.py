@@ -143,7 +143,9 @@ class Reader:
     def head(self) -> Head:
         """What the main output offers to explain."""
         output = self.output()
-        return Head(output.shape[-1], are_probabilities(output))
+        # One number from 0 to 1 may be a probability, or what a linear layer happens to give.
+        is_number = output.shape[-1] == 1 and self.source.ends_linear
+        return Head(output.shape[-1], not is_number and are_probabilities(output))
 
     def graph(self) -> Graph:
         """Return the model's calls and edges, read once."""

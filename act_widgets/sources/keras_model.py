@@ -14,7 +14,7 @@ from ..model_graph import Graph
 from . import eager
 from .edges import read_graph
 from .inputs import Inputs, example_inputs, read_inputs
-from .libraries import is_a, is_layer, sublayers
+from .libraries import ends_linear, is_a, is_layer, sublayers
 from .protocol import MAIN, BackwardPass, Gradients, Reading
 from .shuffled import ShuffledTraces
 from .traces import Traces
@@ -52,6 +52,11 @@ class KerasSource:
         """
         loops = [layer for layer in sublayers(self.model) if is_a(layer, "RNN", "ConvRNN")]
         return self.training or any(loop.stateful for loop in loops)
+
+    @property
+    def ends_linear(self) -> bool:
+        """Whether the model states that its main output is what a linear layer gives."""
+        return ends_linear(self.model)
 
     def read_inputs(self, given: Any) -> Inputs:
         """Check inputs and return them as arrays."""

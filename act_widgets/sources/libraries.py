@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from .protocol import main_output
+
 
 def layer_classes() -> tuple[type, ...]:
     """Return the base class of layers of each library that is loaded."""
@@ -45,6 +47,17 @@ def sublayers(model: Any) -> list[Any]:
 def own_layers(layer: Any) -> list[Any]:
     """Return the layers that a layer holds itself."""
     return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def ends_linear(layer: Any) -> bool:
+    """Whether a layer, or the one that makes a model's main output, states that no activation follows it."""
+    while getattr(layer, "outputs", None) and own_layers(layer):
+        tensors = keras.tree.flatten(layer.outputs)
+        made_by = tensors[main_output([len(tensor.shape) for tensor in tensors])]._keras_history
+        layer = made_by[0]
+    activation = getattr(layer, "activation", None)
+    # A layer without weights only passes on what the one before it made.
+    return getattr(activation, "__name__", "") == "linear" and bool(layer.weights)
 
 
 def weights_of(model: Any, seeds: bool = False) -> list[Any]:

@@ -112,6 +112,10 @@ class Source(Protocol):
     def is_indivisible(self) -> bool:
         """Whether the samples of a batch must be read together, as in training mode."""
 
+    @property
+    def ends_linear(self) -> bool:
+        """Whether the model states that its main output is what a linear layer gives."""
+
     def read_inputs(self, given: Any) -> Inputs:
         """Check inputs and return them as arrays. Costs a copy of them."""
 
