@@ -16,7 +16,7 @@ from .maps import drawable
 BINS = 40
 _CHANNEL, _LAYER = "channel", "layer"
 _LINEAR, _LOG = "linear", "log"
-# A bin without values has no logarithm: its bar is drawn from and to here, which is nothing.
+# Bars of logarithms begin a little below one value, so that one can be seen.
 _LOG_FLOOR = 0.8
 
 
@@ -56,11 +56,11 @@ class Histogram(View):
         self._scope = ipywidgets.ToggleButtons(options=[_CHANNEL, _LAYER], value=_CHANNEL)
         self._counts = ipywidgets.ToggleButtons(options=[_LINEAR, _LOG], value=_LINEAR)
         self._x = bqplot.LinearScale()
-        self._y = {_LINEAR: bqplot.LinearScale(min=0), _LOG: bqplot.LogScale(min=_LOG_FLOOR)}
+        self._y = bqplot.LinearScale(min=0)
         self._bars = bqplot.Bars(
             x=np.zeros(1),
             y=np.zeros(1),
-            scales={"x": self._x, "y": self._y[_LINEAR]},
+            scales={"x": self._x, "y": self._y},
             colors=["#0072b2"],
             padding=0.05,
         )
@@ -69,7 +69,7 @@ class Histogram(View):
                 scale=self._x, label="activation", grid_lines="none", label_offset="30px", tick_format=".3~g"
             ),
             bqplot.Axis(
-                scale=self._y[_LINEAR],
+                scale=self._y,
                 side="left",
                 label="count",
                 label_offset="38px",
@@ -125,23 +125,20 @@ class Histogram(View):
     def draw(self, result: Counts) -> None:
         """Change the bars in place."""
         log = self._counts.value == _LOG
-        scale = self._y[self._counts.value]
         counts = result.array.astype(np.float64)
         with self._bars.hold_sync():
             self._bars.x = (result.edges[:-1] + result.edges[1:]) / 2
-            self._bars.y = np.where(counts > 0, counts, _LOG_FLOOR) if log else counts
-            self._bars.base = _LOG_FLOOR if log else 0.0
-            self._bars.scales = {"x": self._x, "y": scale}
+            self._bars.y = _height(counts) if log else counts
         self._axes[0].tick_values = np.linspace(result.edges[0], result.edges[-1], 4)
-        self._axes[1].scale = scale
-        self._axes[1].tick_values = _ticks(counts.max(), log)
-        self._axes[1].label = "count (log)" if log else "count"
+        ticks = _ticks(counts.max(), log)
+        places = _height(ticks) if log else ticks
+        with self._axes[1].hold_sync():
+            self._axes[1].tick_values = places
+            self._axes[1].tick_labels = (
+                dict(zip(places.tolist(), map("{:,.0f}".format, ticks), strict=True)) if log else None
+            )
+            self._axes[1].label = "count (log)" if log else "count"
         self.note(result.words, result.layer)
-
-    def release(self) -> None:
-        """Free the scale that is not shown."""
-        for scale in self._y.values():
-            scale.close()
 
     def picture(self, result: Counts) -> bytes:
         """Return the chart as a PNG."""
@@ -161,6 +158,18 @@ def binned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if high - low < least:
         low, high = low - least, high + least
     return np.histogram(finite, bins=BINS, range=(low, high))
+
+
+def _height(counts: np.ndarray) -> np.ndarray:
+    """Return logarithms above that of the floor, 0 for no value.
+
+    The chart draws them on a linear scale: bqplot draws NaN while one scale takes another's place.
+    """
+    return np.log10(np.maximum(counts, _LOG_FLOOR) / _LOG_FLOOR)
+
+
+def _named(places: np.ndarray, counts: np.ndarray) -> dict[float, str]:
+    return {place: f"{count:,.0f}" for place, count in zip(places.tolist(), counts, strict=True)}
 
 
 def _ticks(highest: float, log: bool) -> np.ndarray:
