@@ -20,6 +20,7 @@ from PIL import Image
 
 import act_widgets as aw
 from act_widgets.widgets.base import View
+from act_widgets.widgets.choice_list import ChoiceList
 from act_widgets.widgets.worker import worker_of
 
 from .screen import alert_of, text_of
@@ -62,6 +63,18 @@ def settle(session: aw.Session) -> None:
 def send(widget: ipywidgets.Widget, value: Any) -> None:
     """Set a value as the page does."""
     widget.set_state({"value": value})
+
+
+def choose_entry(choices: ChoiceList, words: str) -> None:
+    """Choose the entry of a list that reads like this, as the page does."""
+    (key,) = [option.key for option in choices.options if f"{option.name} {option.facts}".startswith(words)]
+    choices.set_state({"chosen": key})
+
+
+def entry_of(choices: ChoiceList) -> str:
+    """Return the words of the entry that is chosen."""
+    (option,) = [option for option in choices.options if option.key == choices.chosen]
+    return f"{option.name} {option.facts}"
 
 
 def pick(dropdown: ipywidgets.Dropdown, label: str) -> None:

@@ -17,9 +17,11 @@ from .cards import (
     at_cells,
     bar_of,
     caption_of,
+    choose_entry,
     correlation,
     decoded,
     ends_of,
+    entry_of,
     heading_of,
     label_of,
     logits_of,
@@ -238,7 +240,7 @@ def test_the_channel_shown_is_explained_while_other_layers_are_looked_at(cards, 
     assert not np.allclose(slope, of_class, rtol=0.1)
     assert "channel 11 of 'block2_relu2'" in heading_of(cards.map)
     assert f"explaining the activations ({float(value):.3g})" in caption_of(cards.map)
-    assert label_of(cards.classes._list) == "channel 11 of block2_relu2"
+    assert entry_of(cards.classes._list) == "channel 11 of block2_relu2"
 
     for layer in ("stem_relu", "block1_relu", "predictions"):
         selection.layer = layer
@@ -257,11 +259,11 @@ def test_the_channel_shown_is_explained_while_other_layers_are_looked_at(cards, 
     assert "does not depend on 'block3_relu2'" in caption_of(cards.map)
 
     cards.choose("Saliency")
-    pick(cards.classes._list, "as predicted")
+    choose_entry(cards.classes._list, "as predicted")
     cards.settle()
     assert (selection.target, selection.target_layer) == (None, "")
     np.testing.assert_array_equal(cards.map.array, of_class)
-    assert not label_of(cards.classes._list).startswith("channel")
+    assert not entry_of(cards.classes._list).startswith("channel")
     assert cards.alerts() == []
 
 
@@ -272,7 +274,7 @@ def test_a_class_chosen_after_a_channel_of_the_same_number_is_explained(cards, d
     cards.classes._unit.click()
     cards.settle()
     of_channel = cards.map.array.copy()
-    pick(cards.classes._list, f"{labels[4]}  ")
+    choose_entry(cards.classes._list, f"{labels[4]} ")
     cards.settle()
     alone = aw.attribute(model, images[:1], "saliency", target=4).maps[0]
     np.testing.assert_allclose(cards.map.array, alone, rtol=1e-3, atol=1e-5)
@@ -299,7 +301,7 @@ def test_a_channel_explained_sets_off_no_class_and_has_no_choice_of_scores(digit
     settle(explorer.session)
     heights = np.concatenate([line.y for line in views.trust._lines.values()])
     assert views.trust._axes[1].scale.max == pytest.approx(heights.max())
-    pick(views.class_selector._list, f"{labels[7]}  ")
+    choose_entry(views.class_selector._list, f"{labels[7]} ")
     settle(explorer.session)
     assert views.predictions._rows.value.count("aw-row-chosen") == 3
     assert views.method_picker._scores.layout.display == ""
@@ -342,7 +344,7 @@ def test_a_head_of_one_unit_is_explained_for_and_against():
     cards.choose("Gradient × input")
     maps = {}
     for name, sign, chance in (("for cat", 1, share), ("against cat", -1, 1 - share)):
-        pick(cards.classes._list, name)
+        choose_entry(cards.classes._list, name)
         cards.settle()
         maps[name] = cards.map.array.copy()
         assert heading_of(cards.map).endswith(name)
@@ -371,7 +373,7 @@ def test_a_regression_is_explained_by_its_output_values(units):
     value = float(model(x)[0, units - 1])
     for title, (name, *_) in METHODS.items():
         cards.choose(title, **({"masks": 50} if title == "RISE" else {}))
-        pick(cards.classes._list, "class 2" if units == 3 else "for")
+        choose_entry(cards.classes._list, "class 2" if units == 3 else "for")
         cards.settle()
         assert f"explaining the model's output values ({value:.3g})" in caption_of(cards.map), name
         assert cards.map.array.shape == ((2, 2) if "CAM" in title else (6, 6))

@@ -337,7 +337,7 @@ def test_two_threads_leave_an_explorer_that_shows_its_selection(eager_switching,
     views = explorer.views
     assert {type(view).__name__: view._alert.value for view in views if view._alert.value} == {}
     assert {type(view).__name__: view._busy.value for view in views if view._busy.value} == {}
-    assert views.layer_picker._list.value == layer
+    assert views.layer_picker._list.chosen == layer
     assert (views.channel_slider._slider.value, views.channel_slider._slider.max) == (
         channel,
         counts[layer] - 1,

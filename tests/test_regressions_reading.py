@@ -487,30 +487,3 @@ def test_the_chosen_class_is_shown_also_when_it_is_not_among_the_best():
         assert view.png().startswith(b"\x89PNG")
     assert alert_of(view) == ""
     view.close()
-
-
-def test_previous_and_next_go_through_the_list_as_it_is_searched():
-    given = keras.Input((8, 8, 1), name="image")
-    y = given
-    for i in range(3):
-        y = layers.Conv2D(2, 3, padding="same", name=f"conv{i}")(y)
-        y = layers.ReLU(name=f"relu{i}")(y)
-    model = keras.Model(given, layers.Dense(2, name="out")(layers.GlobalAveragePooling2D(name="gap")(y)))
-    session = aw.Session(model, batch(1, 8, 8, 1))
-    session.selection.layer = "conv0"
-    picker = aw.LayerPicker(session)
-    picker._search.value = "conv"
-
-    def walk(button) -> list[str]:
-        seen = []
-        for _ in range(3):
-            button.click()
-            seen.append(session.selection.layer)
-        return seen
-
-    assert walk(picker._next) == ["conv1", "conv2", "conv2"]
-    assert walk(picker._previous) == ["conv1", "conv0", "conv0"]
-    picker._search.value = ""
-    assert walk(picker._next) == ["relu0", "conv1", "relu1"]
-    assert alert_of(picker) == ""
-    picker.close()

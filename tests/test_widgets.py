@@ -73,21 +73,18 @@ def test_every_view_gives_a_picture(explorer):
 
 def test_controls_write_the_selection(explorer):
     views, selection = explorer.views, explorer.selection
-    views.layer_picker._list.value = "block3_relu2"
-    assert selection.layer == "block3_relu2"
-    views.layer_picker._previous.click()
-    assert selection.layer == "block3_add"
-    views.layer_picker._next.click()
+    views.layer_picker._list.chosen = "block3_relu2"
     assert selection.layer == "block3_relu2"
     views.channel_slider._slider.value = 40
     assert selection.channel == 40
     views.sample_picker._slider.value = 13
     assert selection.sample == 13
-    best_first = [value for _, value in views.class_selector._list.options[1:]]
-    assert best_first[0] == explorer.session.top_class(13)
-    views.class_selector._list.value = best_first[2]
-    assert selection.target == best_first[2]
-    views.class_selector._list.index = 0
+    classes = views.class_selector._list
+    best_first = [option.key for option in classes.options[1:]]
+    assert best_first[0] == str(explorer.session.top_class(13))
+    classes.chosen = best_first[2]
+    assert selection.target == int(best_first[2])
+    classes.chosen = classes.options[0].key
     assert selection.target is None
 
 
@@ -97,25 +94,35 @@ def test_the_selection_moves_the_controls(explorer):
     selection.channel = 47
     selection.sample = 13
     selection.target = 7
-    assert views.layer_picker._list.value == "block3_relu2"
+    assert views.layer_picker._list.chosen == "block3_relu2"
     assert (views.channel_slider._slider.value, views.channel_slider._slider.max) == (47, 47)
     assert views.sample_picker._slider.value == 13
-    assert views.class_selector._list.value == 7
+    assert views.class_selector._list.chosen == "7"
     selection.layer = "stem_relu"
     assert selection.channel == 0
     assert (views.channel_slider._slider.value, views.channel_slider._slider.max) == (0, 15)
 
 
-def test_searching_narrows_the_list_and_keeps_the_choice(explorer):
+def test_inner_layers_lie_in_the_one_that_holds_them():
+    inner = keras.Sequential([keras.Input((4,)), LAYERS.Dense(3, name="dense")], name="inner")
+    heads = LAYERS.MultiHeadAttention(1, 2, name="heads")
+    x = keras.Input((5, 4), name="x")
+    model = keras.Model(x, heads(*[LAYERS.TimeDistributed(inner, name="each")(x)] * 2))
+    offered = aw.LayerPicker(aw.Session(model, np.ones((1, 5, 4))))._list.options
+    assert [(option.depth, option.key, option.name) for option in offered][:4] == [
+        (0, "x", "x"),
+        (0, "each", "each"),
+        (1, "each/inner", "inner"),
+        (2, "each/inner/dense", "dense"),
+    ]
+    assert ("heads/query", "query", 1) in [(option.key, option.name, option.depth) for option in offered]
+
+
+def test_a_layer_that_is_gone_is_not_chosen_and_the_list_goes_back(explorer):
     picker = explorer.views.layer_picker
-    picker._search.value = "conv2d BLOCK2"
-    offered = [address for _, address in picker._list.options]
-    assert offered == ["block1_relu", "block2_conv1", "block2_conv2"]
-    assert explorer.selection.layer == "block1_relu"
-    picker._search.value = "nothing is called this"
-    assert [address for _, address in picker._list.options] == ["block1_relu"]
-    picker._search.value = ""
-    assert len(picker._list.options) == len(explorer.session.layers)
+    picker._list.set_state({"chosen": "layer of another model"})
+    assert "layer of another model" in alert_of(picker)
+    assert picker._list.chosen == explorer.selection.layer == "block1_relu"
 
 
 def test_a_click_in_the_grid_chooses_the_map_under_it(explorer):
@@ -266,12 +273,10 @@ def test_one_unit_offers_for_and_against():
     model = keras.Sequential([keras.Input((4,)), LAYERS.Dense(1, "sigmoid")])
     session = aw.Session(model, np.ones((1, 4)), labels=["cat"])
     chooser = aw.ClassSelector(session)
-    names = {value: label for label, value in chooser._list.options[1:]}
-    assert names[1].startswith("for cat")
-    assert names[0].startswith("against cat")
     value = float(session.outputs()[0, 0])
-    assert f"{value:.1%}" in names[1]
-    assert f"{1 - value:.1%}" in names[0]
+    told = {option.key: (option.name, option.facts) for option in chooser._list.options}
+    assert told["1"] == ("for cat", f"{value:.1%}")
+    assert told["0"] == ("against cat", f"{1 - value:.1%}")
 
 
 def ending(head: list[Any]) -> keras.Model:
@@ -286,16 +291,16 @@ def ending(head: list[Any]) -> keras.Model:
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        ([None], "against  -0.4"),
-        (["sigmoid"], "against  40.1%"),
+        ([None], ("against", "-0.4")),
+        (["sigmoid"], ("against", "40.1%")),
         # As models of mixed precision end.
-        (["sigmoid", LAYERS.Activation("linear", dtype="float32")], "against  40.1%"),
+        (["sigmoid", LAYERS.Activation("linear", dtype="float32")], ("against", "40.1%")),
     ],
     ids=["linear", "sigmoid", "sigmoid and cast"],
 )
 def test_a_number_between_0_and_1_is_a_probability_only_if_no_linear_layer_made_it(head, words):
     session = aw.Session(ending(head), np.ones((2, 4)))
-    assert words in [label for label, _ in aw.ClassSelector(session)._list.options]
+    assert words in [(option.name, option.facts) for option in aw.ClassSelector(session)._list.options]
 
 
 HOSTILE = ["<img src=x onerror=alert(1)>", "a" * 300, "דוגמה 🐈", '"quoted" & <b>', "plain"]

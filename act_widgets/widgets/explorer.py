@@ -21,11 +21,13 @@ from . import text
 from .attribution_view import AttributionView
 from .base import View
 from .channel_editor import ChannelEditor
+from .channel_slider import ChannelSlider
 from .channel_view import ChannelView
-from .controls import ChannelSlider, ClassSelector, LayerPicker
+from .class_selector import ClassSelector
 from .feature_maps import FeatureMaps
 from .graph_view import GraphView
 from .histogram import Histogram
+from .layer_picker import LayerPicker
 from .method_picker import MethodPicker
 from .parts import parts_of
 from .predictions import Predictions

@@ -10,7 +10,6 @@ from tests.browser.digits import card, settle
 from tests.browser.lab import Lab
 
 VIRIDIS = (cmap.Colormap("viridis").lut(254)[:, :3] * 255).round()
-CHOSEN = "select => select.selectedOptions[0].label"
 CANVASES = ("FeatureMaps", "ChannelView", "AttributionView")
 
 
@@ -32,12 +31,16 @@ def shown(lab: Lab) -> dict[str, object]:
     return {
         **{name: picture.tobytes() for name, picture in pictures(lab).items()},
         "Histogram": bars(lab),
-        "LayerPicker": card(lab, "LayerPicker").locator("select").evaluate(CHOSEN),
+        "LayerPicker": chosen_entry(lab, "LayerPicker"),
         "ChannelSlider": card(lab, "ChannelSlider").locator(".widget-readout").inner_text(),
         "Predictions": card(lab, "Predictions").inner_html(),
-        "ClassSelector": card(lab, "ClassSelector").locator("select").evaluate(CHOSEN),
+        "ClassSelector": chosen_entry(lab, "ClassSelector"),
         "GraphView": card(lab, "GraphView").locator("svg").first.evaluate("s => s.outerHTML"),
     }
+
+
+def chosen_entry(lab: Lab, name: str) -> str:
+    return card(lab, name).locator("[role=treeitem][aria-selected=true]").inner_text()
 
 
 def wait_changed(lab: Lab, before: dict[str, object], names: set[str]) -> dict[str, object]:
@@ -96,7 +99,7 @@ def test_every_choice_changes_every_linked_view_and_runs_the_model_no_more(page:
     now = shown(lab)
 
     # A layer, from the list.
-    card(lab, "LayerPicker").locator("select").select_option(label=layer_label(lab, "block2_relu2"))
+    pick_layer(lab, "block2_relu2")
     now = wait_changed(lab, now, {*CANVASES, "Histogram", "LayerPicker", "GraphView"})
     assert lab.value("ex.selection.layer") == "block2_relu2"
     settle(lab)
@@ -123,7 +126,7 @@ def test_every_choice_changes_every_linked_view_and_runs_the_model_no_more(page:
 
     # A class.
     runs = lab.value("ex.session.stats()")
-    card(lab, "ClassSelector").locator("select").select_option(index=3)
+    card(lab, "ClassSelector").get_by_role("treeitem").nth(3).click()
     now = wait_changed(lab, now, {"AttributionView", "Predictions", "ClassSelector"})
     settle(lab)
     assert lab.value("ex.selection.target") is not None
@@ -151,15 +154,11 @@ def test_every_choice_changes_every_linked_view_and_runs_the_model_no_more(page:
     lab.check()
 
 
-def layer_label(lab: Lab, name: str) -> str:
-    """Return the text of a layer in the list, once the list is there."""
-    options = card(lab, "LayerPicker").locator("option")
-
-    def label() -> str | None:
-        words = ((text.replace("\u00a0", " ").split(), text) for text in options.all_text_contents())
-        return next((text for parts, text in words if parts[:1] == [name]), None)
-
-    return lab.until(label)
+def pick_layer(lab: Lab, name: str) -> None:
+    search = card(lab, "LayerPicker").get_by_role("searchbox")
+    search.fill(name)
+    card(lab, "LayerPicker").get_by_role("treeitem", name=f"{name} ").click()
+    search.fill("")
 
 
 def drag_channel_slider(lab: Lab, share: float) -> None:
@@ -210,7 +209,7 @@ aw.ChannelView(ex.session)
     )
     settle(lab)
     before = {name: lab.pixels(canvas(lab, name)) for name in ("ChannelView", "AttributionView")}
-    card(lab, "LayerPicker").locator("select").select_option(label=layer_label(lab, "block1_relu"))
+    pick_layer(lab, "block1_relu")
     for name, picture in before.items():
         lab.until(
             lambda name=name, picture=picture: not np.array_equal(lab.pixels(canvas(lab, name)), picture)
@@ -228,12 +227,12 @@ def complain(change):
 ex.selection.observe(complain, names="layer")
 """
     )
-    card(lab, "LayerPicker").locator("select").select_option(label=layer_label(lab, "block2_add"))
+    pick_layer(lab, "block2_add")
     alert = lab.page.locator(".aw-alert")
     alert.wait_for()
     assert "planted <b>fault</b>" in alert.inner_text()
     assert alert.get_attribute("role") == "alert"
-    card(lab, "LayerPicker").locator("select").select_option(label=layer_label(lab, "block2_relu2"))
+    pick_layer(lab, "block2_relu2")
     alert.wait_for(state="detached")
     assert lab.value("ex.selection.layer") == "block2_relu2"
     assert_channel_view_is_true(lab)
@@ -260,7 +259,7 @@ ex
     group.first.click()
     inner = card(lab, "GraphView").get_by_role("button", name="Conv1")
     inner.first.wait_for()
-    card(lab, "LayerPicker").locator("select").select_option(label=layer_label(lab, "block_1_expand_relu"))
+    pick_layer(lab, "block_1_expand_relu")
     lab.until(lambda: lab.value("ex.selection.layer") == "backbone/block_1_expand_relu")
     assert_channel_view_is_true(lab)
     lab.show(

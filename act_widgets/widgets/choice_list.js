@@ -1,0 +1,183 @@
+// A list to choose from: a tree where entries hold others, with a search box and steps above it.
+
+const OPEN_AT_FIRST = 150; // A longer list begins with its groups closed.
+let lists = 0;
+
+function made(tag, name, attributes = {}) {
+  const element = document.createElement(tag);
+  element.className = name;
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+}
+
+/** Entries as objects that know what holds them. */
+function linked(options) {
+  const holders = [];
+  return options.map(([key, name, facts, depth], index) => {
+    const entry = { key, name, facts, depth, index, holder: holders[depth - 1] ?? null, holds: false };
+    if (entry.holder) entry.holder.holds = true;
+    holders.length = depth;
+    holders[depth] = entry;
+    return entry;
+  });
+}
+
+function render({ model, el }) {
+  const number = ++lists;
+  const label = model.get("label");
+  el.classList.add("aw-choices");
+  // JupyterLab would take arrows and letters for itself.
+  el.dataset.lmSuppressShortcuts = "true";
+  const head = made("div", "aw-choices-head");
+  const search = made("input", "aw-choices-search", {
+    type: "search", placeholder: model.get("hint"), "aria-label": `Search ${label}`, spellcheck: "false",
+  });
+  const back = step("▲", `Previous ${label}`, -1);
+  const on = step("▼", `Next ${label}`, 1);
+  const found = made("span", "aw-choices-found", { role: "status" });
+  const list = made("div", "aw-choices-list", { role: "tree", tabindex: "0", "aria-label": label });
+  head.append(search, found, ...(model.get("has_steps") ? [back, on] : []));
+  el.append(head, list);
+
+  let entries = [];
+  let open = null; // Keys of the groups that are open; null for all.
+
+  function step(sign, words, by) {
+    const button = made("button", "aw-choices-step", { type: "button", title: words, "aria-label": words });
+    button.textContent = sign;
+    button.addEventListener("click", () => move(by));
+    return button;
+  }
+
+  function row(entry) {
+    const element = made("div", "aw-choice", {
+      role: "treeitem", id: `aw-choice-${number}-${entry.index}`, "aria-level": entry.depth + 1, title: entry.key,
+    });
+    const name = made("span", "aw-choice-name");
+    name.style.paddingLeft = `${entry.depth * 12}px`;
+    if (entries.some((other) => other.holds)) {
+      const arrow = made("span", "aw-choice-arrow", { "aria-hidden": "true" });
+      arrow.addEventListener("click", (event) => {
+        event.stopPropagation();
+        toggle(entry);
+      });
+      name.append(arrow);
+    }
+    const words = made("bdi", "");
+    words.textContent = entry.name;
+    name.append(words);
+    const facts = made("span", "aw-choice-facts");
+    facts.textContent = entry.facts;
+    element.append(name, facts);
+    element.addEventListener("click", () => choose(entry));
+    return element;
+  }
+
+  function rebuild() {
+    entries = linked(model.get("options"));
+    if (open === null && entries.length > OPEN_AT_FIRST) open = new Set();
+    for (const entry of entries) entry.element = row(entry);
+    // Always as high, whatever is open or found: what lies below must not jump.
+    const rows = Math.min(entries.length, model.get("rows"));
+    list.style.height = `calc(${rows} * var(--aw-choice-height))`;
+    list.replaceChildren(...entries.map((entry) => entry.element));
+    head.hidden = entries.length < model.get("search_from") && !model.get("has_steps");
+    search.hidden = entries.length < model.get("search_from");
+    follow();
+  }
+
+  const isOpen = (entry) => open === null || open.has(entry.key);
+  const seen = () => entries.filter((entry) => !entry.element.hidden);
+  const chosen = () => entries.find((entry) => entry.key === model.get("chosen")) ?? null;
+
+  function toggle(entry) {
+    open ??= new Set(entries.filter((other) => other.holds).map((other) => other.key));
+    if (!open.delete(entry.key)) open.add(entry.key);
+    show();
+  }
+
+  /** Show what matches and what holds it, or else what lies in open groups. */
+  function show() {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const current = chosen();
+    let count = 0;
+    for (const entry of entries) {
+      entry.matches = words.every((word) => `${entry.key} ${entry.name} ${entry.facts}`.toLowerCase().includes(word));
+      count += entry.matches;
+      let hidden = false;
+      for (let holder = entry.holder; holder; holder = holder.holder) hidden ||= !isOpen(holder);
+      entry.element.hidden = words.length ? !entry.matches && entry !== current : hidden;
+      if (words.length && entry.matches) {
+        for (let holder = entry.holder; holder; holder = holder.holder) holder.element.hidden = false;
+      }
+    }
+    for (const entry of entries) {
+      const { element } = entry;
+      element.classList.toggle("aw-choice-beside", words.length > 0 && !entry.matches);
+      element.setAttribute("aria-selected", entry === current);
+      if (entry.holds) element.setAttribute("aria-expanded", words.length > 0 || isOpen(entry));
+    }
+    list.setAttribute("aria-activedescendant", current?.element.id ?? "");
+    found.textContent = words.length ? `${count} of ${entries.length}` : "";
+    back.disabled = on.disabled = seen().length < 2;
+  }
+
+  /** Show the chosen entry, with what holds it opened; only the list scrolls, never the page. */
+  function follow() {
+    const current = chosen();
+    for (let holder = current?.holder; holder; holder = holder.holder) open?.add(holder.key);
+    show();
+    if (!current) return;
+    const top = current.element.offsetTop - list.offsetTop;
+    const bottom = top + current.element.offsetHeight;
+    if (top < list.scrollTop) list.scrollTop = top;
+    else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
+  }
+
+  function choose(entry) {
+    if (!entry || entry.key === model.get("chosen")) return;
+    model.set("chosen", entry.key);
+    model.save_changes();
+  }
+
+  function move(by) {
+    const there = seen();
+    const at = there.indexOf(chosen());
+    choose(there[Math.min(Math.max(at + by, 0), there.length - 1)]);
+  }
+
+  list.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const current = chosen();
+    const page = Math.max(1, model.get("rows") - 1);
+    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -entries.length, End: entries.length };
+    if (event.key in moves) move(moves[event.key]);
+    else if (event.key === "ArrowRight" && current?.holds && !isOpen(current)) toggle(current);
+    else if (event.key === "ArrowLeft" && current?.holds && isOpen(current)) toggle(current);
+    else if (event.key === "ArrowLeft") choose(current?.holder);
+    else if (event.key.length === 1 && event.key.trim() && !search.hidden) search.focus();
+    else return;
+    // A letter goes into the search box, which has the focus now.
+    if (event.key.length > 1) event.preventDefault();
+    event.stopPropagation();
+  });
+  search.addEventListener("input", show);
+  search.addEventListener("keydown", (event) => {
+    const first = seen().find((entry) => entry.matches);
+    if (event.key === "Enter") choose(first);
+    else if (event.key === "ArrowDown") {
+      list.focus();
+      if (!chosen()?.matches) choose(first);
+    } else return;
+    event.preventDefault();
+  });
+  model.on("change:options", rebuild);
+  model.on("change:chosen", follow);
+  rebuild();
+  return () => {
+    model.off("change:options", rebuild);
+    model.off("change:chosen", follow);
+  };
+}
+
+export default { render };

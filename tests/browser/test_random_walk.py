@@ -1,0 +1,89 @@
+"""Whatever a person clicks, and however fast: in the end every view shows what is chosen."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from tests.browser.digits import settle
+from tests.browser.lab import Lab
+from tests.browser.test_explorer import CANVASES, assert_channel_view_is_true, pictures
+
+STEPS = 500
+KEYS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown")
+WORDS = ("", "conv", "relu", "block1", "block2 add", "nothing of the kind")
+# What can be chosen, and how a person does it. Play goes on by itself, so it is left out.
+KINDS = {
+    "select:not([disabled])": "choose",
+    ".aw-choice": "click",
+    ".aw-choices-list, .noUi-handle": "press",
+    "canvas": "click",
+    ".aw-GraphView g[role=button]": "click",
+    ".widget-toggle-buttons button, .widget-toggle-button, .aw-choices-step": "click",
+    ".aw-choices-search": "type",
+    "input[type=checkbox]": "click",
+}
+
+# Finds one of the visible controls; the page may take it away before the next message arrives. A list's
+# entry is chosen at once, by the event that the browser sends for it.
+FIND = """([selector, share, entry]) => {
+    const all = [...document.querySelector(".aw-explorer").querySelectorAll(selector)];
+    const seen = all.filter(one => one.checkVisibility());
+    const one = seen[Math.floor(share * seen.length)];
+    if (!one) return null;
+    one.scrollIntoView({block: "nearest"});
+    one.focus();
+    if (one.tagName === "SELECT") {
+        one.selectedIndex = Math.floor(entry * one.options.length);
+        one.dispatchEvent(new Event("change", {bubbles: true}));
+    }
+    const {x, y, width, height} = one.getBoundingClientRect();
+    return {x, y, width, height};
+}"""
+
+# What each view shows, and what it should: the selection and the view's own controls decide it.
+AGREES = """{
+    type(view).__name__: (view._shown == (view.session.version, view.key(), view.look()), view._alert.value)
+    for view in ex.views
+}"""
+
+
+def test_five_hundred_choices_in_a_row_leave_every_view_agreeing_with_the_selection(page: Lab):
+    lab, chance = page, random.Random(0)
+    used = [choose_something(lab, chance) for _ in range(STEPS)]
+    assert used.count(True) > 0.9 * STEPS
+    settle(lab)
+    told = lab.value(AGREES)
+    assert all(agrees for agrees, _ in told.values()), told
+    assert not any(alert for _, alert in told.values()), told
+    lab.check()
+
+    # What was drawn step by step is what is drawn at once.
+    before = pictures(lab)
+    lab.reload()
+    settle(lab)
+    for name in CANVASES:
+        lab.until(lambda name=name: np.array_equal(pictures(lab)[name], before[name]))
+
+    # And it is what the model computed.
+    lab.python("ex.selection.layer = 'block1_relu'; ex.views.channel_view._way.value = 'alone'")
+    settle(lab)
+    assert_channel_view_is_true(lab)
+
+
+def choose_something(lab: Lab, chance: random.Random) -> bool:
+    """Use some control as a person would, and go on at once; return whether there was one."""
+    selector, way = chance.choice(list(KINDS.items()))
+    place = lab.page.evaluate(FIND, [selector, chance.random(), chance.random()])
+    if place is None:
+        return False
+    if way == "press":
+        lab.page.keyboard.press(chance.choice(KEYS))
+    elif way == "type":
+        lab.page.keyboard.press("Control+A")
+        lab.page.keyboard.insert_text(chance.choice(WORDS))
+    elif way == "click":
+        x, y = place["x"] + chance.random() * place["width"], place["y"] + chance.random() * place["height"]
+        lab.page.mouse.click(x, y)
+    return True
