@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import ModelError
 from ..session import Session
 from . import text
+from .list_keys import ListKeys
 from .parts import parts_of
 from .worker import worker_of
 
@@ -87,7 +88,8 @@ class View(ipywidgets.VBox):
         self._stop = ipywidgets.ToggleButton(layout={"display": "none", "width": "auto"})
         self._stop.observe(self.guarded(self._on_stop), names=["value"])
         style = ipywidgets.HTML(text.style_sheet(), layout={"display": "none"})
-        super().__init__([style, self._heading, *self.build(), self._busy, self._stop, self._alert])
+        unseen = [style, ListKeys(layout={"display": "none"})]
+        super().__init__([*unseen, self._heading, *self.build(), self._busy, self._stop, self._alert])
         self.add_class("aw-card")
         self.add_class(f"aw-{type(self).__name__}")
         session.selection.observe(self._on_change, names=list(self.watches))

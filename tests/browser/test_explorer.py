@@ -289,3 +289,22 @@ ex
     assert lab.page.locator(".aw-alert").count() == 0
     drawn = lab.pixels(canvas(lab, "FeatureMaps"))
     assert len(np.unique(drawn.reshape(-1, 4), axis=0)) > 50
+
+
+def test_keys_choose_in_a_list_that_is_shown_without_anything_else(lab: Lab):
+    lab.show(
+        """
+import act_widgets as aw
+model, images, labels = aw.samples.digits()
+class ex: session = aw.Session(model, images[:2], labels=labels); selection = session.selection
+ex.selection.layer = "block1_relu"
+aw.LayerPicker(ex.session)
+"""
+    )
+    settle(lab)
+    choices = card(lab, "LayerPicker").locator("select")
+    choices.focus()
+    for key, layer in (("ArrowDown", "block2_conv1"), ("ArrowUp", "block1_relu"), ("End", "predictions")):
+        lab.page.keyboard.press(key)
+        lab.until(lambda layer=layer: lab.value("ex.selection.layer") == layer)
+    assert choices.evaluate("list => list === document.activeElement")
