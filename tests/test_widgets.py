@@ -15,6 +15,7 @@ from PIL import Image
 
 import act_widgets as aw
 from act_widgets.widgets.base import View
+from act_widgets.widgets.surface import let_go
 from act_widgets.widgets.worker import Worker, worker_of
 
 from .screen import alert_of, text_of
@@ -365,6 +366,7 @@ def test_silenced_channels_show_the_prediction_before_and_after(explorer, digits
 
 def test_close_stops_following_and_frees_the_widgets(digits):
     model, images, _ = digits
+    let_go(0)
     before = len(_instances)
     explorer = aw.explore(model, images[:2])
     settle(explorer)
@@ -375,8 +377,10 @@ def test_close_stops_following_and_frees_the_widgets(digits):
     assert explorer.session.stats()["cache_bytes"] == 0
     selection.layer = "stem_relu"
     assert graph._heading.value == shown
-    # One scratch canvas may stay for the whole process.
-    assert len(_instances) <= before + 2
+    # The page may yet have to draw what is on its way.
+    assert len(_instances) > before
+    let_go(0)
+    assert len(_instances) <= before
 
 
 def test_a_view_takes_a_session(digits):

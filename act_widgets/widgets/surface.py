@@ -13,19 +13,21 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ipywidgets
 from ipycanvas import Canvas, hold_canvas
 
-from .parts import close_whole
+from .parts import parts_of
 
 # hold_canvas is global to the process: two threads inside would mix their commands.
 _lock = threading.RLock()
 
-# The page may lag behind: it must still find the pictures that it was told to draw. One that it misses
+# The page may lag behind: it must still find what it was told to draw. One picture or canvas that it misses
 # stops ipycanvas for good: each command waits for the one before it, and none comes after a failure.
-_IMAGES_KEPT, _SECONDS_KEPT = 8, 60.0
+_SECONDS_KEPT = 60.0
+_left: deque[tuple[float, ipywidgets.Widget]] = deque()
 
 
 @dataclass(frozen=True)
@@ -75,16 +77,14 @@ class Surface:
     def __init__(self, width: int, height: int) -> None:
         self.canvas = Canvas(width=width, height=height, layout={"width": "100%", "height": "auto"})
         self.canvas.add_class("aw-canvas")
+        # The widget to put into a card. The card closes it, and what is inside stays a while.
+        self.widget = ipywidgets.Box([self.canvas], layout={"overflow": "visible"})
         self._sheets: list[_Sheet] = []
         self._placed: tuple[Placed, ...] = ()
         self._frames: tuple[Box, ...] = ()
         self._open = True
-        self.canvas.on_client_ready(self._redraw)
-
-    @property
-    def widget(self) -> ipywidgets.Widget:
-        """The widget to put into a card."""
-        return self.canvas
+        self._deafen: list[Callable[[], None]] = []
+        self._hear(self.canvas.on_client_ready, self._redraw)
 
     def resize(self, width: int, height: int) -> None:
         """Change the size of the drawing; what is shown must be shown again."""
@@ -105,23 +105,28 @@ class Surface:
 
     def on_click(self, callback: Callable[[float, float], None]) -> None:
         """Call `callback(x, y)` with the canvas pixel that was clicked."""
-        self.canvas.on_mouse_down(callback)
+        self._hear(self.canvas.on_mouse_down, callback)
 
     def on_hover(self, callback: Callable[[float, float], None], leave: Callable[..., None]) -> None:
         """Call `callback(x, y)` for the pixel under the pointer, and `leave()` when it goes."""
-        self.canvas.on_mouse_move(callback)
-        self.canvas.on_mouse_out(leave)
+        self._hear(self.canvas.on_mouse_move, callback)
+        self._hear(self.canvas.on_mouse_out, leave)
 
     def close(self) -> None:
-        """Free the off-screen canvases; the canvas on the screen belongs to its card."""
+        """Take the canvases off the screen, and free them once the page has drawn all that it was told to."""
         with _lock:
-            # ipycanvas remembers the canvas drawn on last, and with it the view's callbacks.
-            _scratch().fill_rect(0, 0, 1, 1)
             self._open = False
-            self.canvas.on_client_ready(self._redraw, remove=True)
+            for deafen in self._deafen:
+                deafen()
+            self.widget.children = ()
             for sheet in self._sheets:
                 sheet.close()
             self._sheets.clear()
+            _leave(*parts_of(self.canvas), self.canvas)
+
+    def _hear(self, register: Callable[..., None], callback: Callable[..., None]) -> None:
+        register(callback)
+        self._deafen.append(partial(register, callback, remove=True))
 
     def _draw(self) -> None:
         for sheet, item in zip(self._sheets, self._placed, strict=False):
@@ -150,14 +155,26 @@ class Surface:
                 self._draw()
 
 
+def let_go(seconds: float = _SECONDS_KEPT) -> None:
+    """Close what was taken off the screen so many seconds ago, or earlier. Drawing does it by the way."""
+    with _lock:
+        while _left and _left[0][0] <= time.monotonic() - seconds:
+            _left.popleft()[1].close()
+
+
+def _leave(*widgets: ipywidgets.Widget) -> None:
+    """Have widgets closed later; they are off the screen."""
+    let_go()
+    _left.extend((time.monotonic(), widget) for widget in widgets)
+
+
 class _Sheet:
     """A picture on a canvas that is not displayed."""
 
     def __init__(self) -> None:
         self.canvas = Canvas(width=1, height=1)
-        # One for all, and not closed with any: the page may be about to make the picture that it is of.
-        self._layout = ipywidgets.Layout()
-        self._images: deque[tuple[float, ipywidgets.Image]] = deque()
+        self._layout = ipywidgets.Layout()  # one for all images
+        self._images: list[ipywidgets.Image] = []  # the one that is shown
         self._png: bytes | None = None
 
     def load(self, item: Placed) -> None:
@@ -170,19 +187,18 @@ class _Sheet:
         url = b"data:image/png;base64," + base64.b64encode(item.png)
         # A new widget each time: the page could draw before an old one's new value arrives.
         image = ipywidgets.Image(value=url, format="url", layout=self._layout)
-        self._images.append((time.monotonic(), image))
         self.canvas.clear()
         self.canvas.draw_image(image, 0, 0)
         self._png = item.png
-        while len(self._images) > _IMAGES_KEPT and self._images[0][0] < time.monotonic() - _SECONDS_KEPT:
-            self._images.popleft()[1].close()
+        _leave(*self._images)
+        self._images = [image]
 
     def forget(self) -> None:
         self._png = None
 
     def close(self) -> None:
-        for widget in (*(image for _, image in self._images), self._layout, self.canvas):
-            close_whole(widget)
+        _leave(*self._images, self._layout, *parts_of(self.canvas), self.canvas)
+        self._images = []
 
 
 @contextmanager

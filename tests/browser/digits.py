@@ -12,6 +12,11 @@ model, images, labels = aw.samples.digits()
 ex = aw.explore(model, images, labels=labels, layer="block1_relu")
 ex
 """
+# Runs code in the kernel, and lets the page do nothing else for two seconds meanwhile.
+BUSY = """code => {
+  testLab.start('execute', { code, expression: null });
+  setTimeout(() => { for (const end = performance.now() + 2000; performance.now() < end; ); }, 50);
+}"""
 
 
 def settle(lab: Lab) -> None:

@@ -7,7 +7,7 @@ import re
 import numpy as np
 from playwright.sync_api import Locator, expect
 
-from tests.browser.digits import card, settle
+from tests.browser.digits import BUSY, card, settle
 from tests.browser.lab import Lab
 
 # A forward pass takes some 50 ms for each sample, by 2.4 billion additions.
@@ -27,11 +27,6 @@ ex
 """
 # Its main thread waits, as in training: only a subshell can bring what is pressed meanwhile.
 WAITS = "pressed.clear(); print('waiting'); print('stopped' if pressed.wait(60) else 'nobody pressed')"
-# Runs code in the kernel, and lets the page do nothing else for two seconds meanwhile.
-BUSY = """code => {
-  testLab.start('execute', { code, expression: null });
-  setTimeout(() => { for (const end = performance.now() + 2000; performance.now() < end; ); }, 50);
-}"""
 TITLES = (
     "Grad-CAM",
     "Grad-CAM++",

@@ -6,7 +6,7 @@ import cmap
 import numpy as np
 from playwright.sync_api import Locator
 
-from tests.browser.digits import card, settle
+from tests.browser.digits import BUSY, DIGITS, card, settle
 from tests.browser.lab import Lab
 
 VIRIDIS = (cmap.Colormap("viridis").lut(254)[:, :3] * 255).round()
@@ -192,6 +192,28 @@ def test_the_views_are_drawn_again_after_a_reload(page: Lab):
     lab.until(same)
     lab.python("ex.selection.channel = 9")
     assert_channel_view_is_true(lab)
+
+
+def test_an_explorer_goes_on_where_another_was_closed_while_the_page_was_busy(lab: Lab):
+    lab.set_viewport(1600, 1600)
+    lab.notebook([DIGITS, "other = aw.explore(model, images, labels=labels); other"])
+    lab.run(0)
+    lab.run(1)
+    settle(lab)
+    assert_channel_view_is_true(lab)
+    lab.page.evaluate(
+        BUSY,
+        """
+for layer in ("stem_relu", "block2_relu2", "block1_relu"):
+    other.selection.layer = layer
+other.close()
+""",
+    )
+    lab.until(lambda: lab.page.locator(".aw-explorer").count() == 1)
+    for layer in ("block2_relu2", "stem_relu"):
+        lab.python(f"ex.selection.layer = {layer!r}")
+        assert_channel_view_is_true(lab)
+    lab.check()
 
 
 def test_views_in_other_cells_stay_linked(lab: Lab):
