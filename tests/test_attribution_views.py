@@ -365,6 +365,25 @@ def test_a_head_of_one_unit_is_explained_for_and_against():
     cards.close()
 
 
+def test_an_input_without_a_name_is_called_the_input():
+    layers = [keras.Input((6, 6, 2)), LAYERS.Conv2D(3, 3, activation="relu"), LAYERS.Flatten()]
+    model = shaken(keras.Sequential([*layers, LAYERS.Dense(4, "softmax")]))
+    cards = Cards(model, batch(2, 6, 6, 2))
+    cards.choose("Saliency")
+    assert caption_of(cards.map).startswith("Saliency at the input, explaining the logits")
+    cards.choose("Gradient × input")
+    cards.session.inputs = np.zeros((1, 6, 6, 2), np.float32)
+    cards.settle()
+    assert "Every activation of the input is 0" in caption_of(cards.map)
+    cards.close()
+
+    single = aw.Session(
+        keras.Sequential([keras.Input((6,), dtype="int32"), LAYERS.Embedding(9, 3)]), tokens(1, 6)
+    )
+    with pytest.raises(aw.LayerKindError, match="Received: the input, int32"):
+        single.attribution("saliency", layer="~input:0")
+
+
 @pytest.mark.parametrize("units", [1, 3], ids=["one number", "three numbers"])
 def test_a_regression_is_explained_by_its_output_values(units):
     model, x = small(units, None), batch(2, 6, 6, 2)

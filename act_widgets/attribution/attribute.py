@@ -254,8 +254,9 @@ def _input_tap(reader: Reader, layer: str | None, method: Method) -> Tap:
     if _serves(tap, method):
         return tap
     raise LayerKindError(
-        f"{method.title} needs numbers that can change a little. Received: '{tap.address}', {tap.dtype}, "
-        "which has no gradient. Expected: a layer of floating-point numbers."
+        f"{method.title} needs numbers that can change a little. Received: "
+        f"{reader.place_name(tap.address)}, {tap.dtype}, which has no gradient. "
+        "Expected: a layer of floating-point numbers."
     )
 
 

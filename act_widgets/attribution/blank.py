@@ -40,7 +40,7 @@ def blank_reason(
         The method's.
     """
     if not np.isfinite(values).all():
-        return f"'{question.address}' or its gradient holds NaN or infinite values."
+        return f"NaN or infinite values are in {question.place} or in its gradient."
     largest = np.abs(values).sum(-1).max(initial=0)
     # The slope of a probability p is p (1 - p): next to 1 it is the rounding error of p.
     is_lost = (
@@ -57,7 +57,7 @@ def _reasons(
     question: Question, method: Method, values: np.ndarray, chart: np.ndarray, parameters: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield what holds, in the order in which one makes the next meaningless."""
-    layer = f"'{question.address}'"
+    layer = question.place
     if not question.is_connected:
         yield f"The score does not depend on {layer}: no gradient arrives there."
     if method.needs_gradient and not question.gradient(method.rule).any():
@@ -72,7 +72,7 @@ def _reasons(
     if not values.any():
         yield _no_weight(question, method)
     if chart.size == 1:
-        yield f"{layer} has a single position, so its map has no places to compare."
+        yield f"There is a single position at {layer}, so its map has no places to compare."
     total = values.sum(-1)
     if not chart.any() and not method.is_signed(parameters):
         yield (
@@ -95,7 +95,7 @@ def _saturated(question: Question) -> str | None:
 
 
 def _no_weight(question: Question, method: Method) -> str:
-    layer = f"'{question.address}'"
+    layer = question.place
     positions = tuple(range(question.value.ndim - 1))
     if method.name == "score_cam" and not np.ptp(question.value, positions).any():
         return f"Every channel of {layer} is the same everywhere for this sample, so none can mask the input."
@@ -112,7 +112,7 @@ def _no_weight(question: Question, method: Method) -> str:
 
 
 def _no_gradient(question: Question, method: Method) -> str:
-    layer = f"'{question.address}'"
+    layer = question.place
     saturated = _saturated(question)
     if saturated:
         return saturated

@@ -71,6 +71,11 @@ class Question:
         """The tensor's address."""
         return self.tap.address
 
+    @property
+    def place(self) -> str:
+        """The tensor's name in a sentence."""
+        return self.reader.place_name(self.address)
+
     @cached_property
     def _raw(self) -> np.ndarray:
         given = self.reader.input_value(self.address, self.sample)
@@ -87,7 +92,7 @@ class Question:
         value = self.channels_last(self._raw)
         if value.size == 0:
             raise LayerKindError(
-                f"'{self.address}' holds nothing to explain. Received: shape {self._raw.shape}. "
+                f"There is nothing to explain at {self.place}. Received: shape {self._raw.shape}. "
                 "Expected: a layer with at least one position and channel."
             )
         return value.astype(np.float32, copy=False)
@@ -128,7 +133,7 @@ class Question:
             if (tap.is_float or "int" in tap.dtype) and len(tap.spatial) == positions:
                 return question
         raise LayerKindError(
-            f"The maps of '{self.address}' have {positions} spatial axes, and no input has as many. "
+            f"The maps of {self.place} have {positions} spatial axes, and no input has as many. "
             f"Received: inputs of shape {', '.join(str(tap.shape) for tap in input_taps(self.reader))}. "
             "Expected: a layer whose positions lie over an input's."
         )

@@ -12,7 +12,7 @@ from ..errors import InputError, ModelError
 from ..keys import Head, Tap, resolve, whole_number
 from ..model_graph import Graph
 from ..sources.inputs import Inputs
-from ..sources.protocol import Source
+from ..sources.protocol import INPUT, Source
 from .batches import are_probabilities, by_channel, by_unit, joined, no_batch_axis
 from .blocks import Blocks
 from .cache import ByteCache
@@ -168,6 +168,12 @@ class Reader:
     def input_addresses(self) -> list[str]:
         """An address for each input: its layer's name, or its number."""
         return self.blocks.input_addresses
+
+    def place_name(self, address: str) -> str:
+        """Return a tensor's name in a sentence: its address in quotes; words for an input without a name."""
+        if not address.startswith(INPUT):
+            return f"'{address}'"
+        return "the input" if len(self.input_addresses) == 1 else f"input {address.removeprefix(INPUT)}"
 
     def check_sample(self, sample: int) -> int:
         """Return `sample`, or raise an `InputError` when the batch has no such one."""

@@ -135,8 +135,8 @@ class AttributionView(View):
         if scores == "logits" and not self.session.head.probabilities:
             scores = "model's output values"
         remarks = [
-            f"{METHODS[result.method].title} at '{result.layer}', explaining the {scores} "
-            f"({text.number(float(result.score[0]))})."
+            f"{METHODS[result.method].title} at {self.session.reader.place_name(result.layer)}, explaining "
+            f"the {scores} ({text.number(float(result.score[0]))})."
         ]
         if key.chosen and key.layer != key.chosen:
             remarks.append(f"'{key.chosen}' has no spatial axes.")
