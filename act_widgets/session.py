@@ -323,6 +323,8 @@ class Session(HasTraits):
     ) -> Curve:
         """Return how the score falls, or rises, as positions go, or come, in the order of a map.
 
+        Positions of equal value come in a random order, the same each time.
+
         Parameters
         ----------
         result : Attribution

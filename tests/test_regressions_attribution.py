@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -265,6 +266,24 @@ def test_a_curve_is_drawn_for_a_map_on_the_grid_of_tokens(method):
     curve = session.perturbation_curve(found, 1, steps=4)
     assert np.isfinite(curve.scores).all()
     np.testing.assert_allclose(curve.scores[0], session.predictions(1)[1], **CLOSE)
+
+
+def test_a_map_that_is_flat_favours_no_place_in_its_curves():
+    # The score is the mean of the first rows alone, so what a curve does tells where positions go first.
+    first_rows = np.zeros((16, 16, 1), np.float32)
+    first_rows[:4] = 1 / 64
+    given = keras.Input((16, 16, 1), name="image")
+    counted = layers.Lambda(lambda t: tf.reduce_sum(t * first_rows, [1, 2]), name="counted")(given)
+    session = aw.Session(keras.Model(given, counted), np.ones((1, 16, 16, 1), "float32"))
+    flat = replace(session.attribution("saliency"), maps=np.zeros((1, 16, 16), np.float32))
+    curves = [session.perturbation_curve(flat, kind="deletion", fill=0.0) for _ in range(2)]
+    np.testing.assert_allclose(curves[0].scores, 1 - curves[0].shares, atol=0.15)
+    np.testing.assert_array_equal(curves[0].scores, curves[1].scores)
+
+    # Where values differ, they alone decide: the first rows are the least, and go last.
+    told = replace(flat, maps=-(first_rows[None, ..., 0] > 0).astype(np.float32))
+    curve = session.perturbation_curve(told, kind="deletion", fill=0.0)
+    np.testing.assert_allclose(curve.scores, np.clip((1 - curve.shares) * 4, 0, 1), atol=0.01)
 
 
 def test_a_curve_follows_the_weights_of_the_layer_that_it_changes():

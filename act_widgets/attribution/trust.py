@@ -21,6 +21,8 @@ from .result import Attribution
 DELETION = "deletion"
 INSERTION = "insertion"
 
+_SEED = 0
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -52,6 +54,9 @@ def perturbation_curve(
 ) -> Iterator[Curve]:
     """Yield the curve as it comes to be; the last one is whole.
 
+    Positions of equal value come in a random order, the same each time: where a map is flat, it favours
+    none of them.
+
     Parameters
     ----------
     question : Question
@@ -80,7 +85,7 @@ def perturbation_curve(
         raise InputError(f"A curve has 1 to 1000 steps. Received: steps={steps!r}.")
     x = question.value
     positions = x.shape[:-1]
-    order = np.argsort(-resized(chart, positions).reshape(-1), kind="stable")
+    order = _order(resized(chart, positions).reshape(-1))
     empty = np.broadcast_to(x.mean(axis=tuple(range(x.ndim - 1))) if fill is None else fill, x.shape)
     before, after = (x, empty) if kind == DELETION else (empty, x)
     counts = np.linspace(0, order.size, steps + 1).round().astype(int)
@@ -118,6 +123,12 @@ def curve_of(
     shown = replace(found, explained=explained(reader, target, None, PROBABILITIES), grid=grid)
     site = shown.at_input if method.place == LAYER or grid else shown
     return perturbation_curve(site, result.maps[at], kind, steps, fill)
+
+
+def _order(values: np.ndarray) -> np.ndarray:
+    """Return the positions from the highest value to the lowest, equal ones at random."""
+    shuffled = np.random.default_rng(_SEED).permutation(values.size)
+    return shuffled[np.argsort(-values[shuffled], kind="stable")]
 
 
 def likeness(chart: np.ndarray, other: np.ndarray) -> float:
