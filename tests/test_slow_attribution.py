@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 
 import act_widgets as aw
+from act_widgets.attribution.question import Pace
+from act_widgets.widgets.asked import Asked
 from act_widgets.widgets.base import Stage, View
 
-from .cards import MASKS, Work, bars_of, caption_of, correlation, decoded, masks_in, settle, slow_model
+from .cards import MASKS, Work, bars_of, caption_of, correlation, decoded, masks_in, settle, slow_model, small
 from .screen import text_of
-from .zoo import functional_sum
+from .zoo import batch, functional_sum
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -241,6 +243,24 @@ def test_what_is_chosen_while_a_stage_is_drawn_is_not_lost():
     assert view.out.value == "1: whole"
     assert (view._busy.value, view._stop.layout.display) == ("", "none")
     view.close()
+
+
+def test_what_a_variant_takes_is_told_of_batches_as_large_as_those_to_come():
+    # A batch takes 4 ms, and 1 ms for each variant: 2 ms for one of 4, and about 1 ms for one of 64.
+    pace, sizes = Pace(64), []
+    while not pace.is_settled:
+        sizes.append(pace.size)
+        pace.note(pace.size, 0.004 + 0.001 * pace.size)
+    # The first batch, which holds the making of its function, tells nothing.
+    assert sizes == [4, 4, 8, 16, 32, 64]
+    assert pace.each == pytest.approx(0.068 / 64)
+
+
+def test_few_variants_are_timed_by_few():
+    session = aw.Session(small(3, "softmax"), batch(1, 6, 6, 2))
+    session.selection.method = "score_cam"
+    assert Asked.of(session).estimate(session).runs == 3
+    assert session.stats()["varied_samples"] == 8
 
 
 MANY_CHANNELS = """

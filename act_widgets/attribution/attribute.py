@@ -131,7 +131,7 @@ def estimate(
         return Estimate(0, 0.0)
     site = question.at_input if method.place == LAYER else question
     runs = method.runs(question, **_own(parameters))
-    return Estimate(runs, runs * site.seconds_each(method.needs_gradient))
+    return Estimate(runs, site.seconds_for(runs, method.needs_gradient))
 
 
 def steps(question: Question, method: Method, parameters: Mapping[str, Any]) -> Iterator[Partial]:

@@ -138,12 +138,13 @@ class Question:
             "Expected: a layer whose positions lie over an input's."
         )
 
-    def seconds_each(self, with_gradients: bool) -> float:
-        """Return how long one variant takes; a few are timed if none was yet."""
-        pace = self._pace(with_gradients)
-        while not pace.each:
+    def seconds_for(self, count: int, with_gradients: bool) -> float:
+        """Return how long so many variants take; some are timed first, if it is not known yet."""
+        pace, timed = self._pace(with_gradients), 0
+        while not pace.each or (timed < count and not pace.is_settled):
+            timed += pace.size
             list(self.varied(range(pace.size), self._copies, with_gradients))
-        return pace.each
+        return count * pace.each
 
     def _copies(self, items: Sequence[Any]) -> np.ndarray:
         return np.stack([self.value] * len(items))
@@ -213,11 +214,21 @@ class Pace:
     ----------
     most : int
         What memory holds.
+
+    Attributes
+    ----------
+    size : int
+        Variants of the next batch.
+    each : float
+        Seconds for one variant in the last batch; 0 before one was timed.
+    is_settled : bool
+        Whether batches have found their size: in small ones a variant takes longer.
     """
 
     def __init__(self, most: int) -> None:
         self.size = min(4, most)
         self.each = 0.0
+        self.is_settled = False
         self._most = most
         self._is_first = True
 
@@ -227,10 +238,12 @@ class Pace:
             self._is_first = False
             return
         self.each = seconds / count
+        before = self.size
         if seconds < _SHORT and count == self.size:
             self.size = min(2 * self.size, self._most)
         elif seconds > _LONG:
             self.size = max(1, self.size // 2)
+        self.is_settled = self.size <= before
 
 
 def input_taps(reader: Reader) -> list[Tap]:
