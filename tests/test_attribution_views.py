@@ -96,7 +96,7 @@ def test_the_controls_are_those_of_the_method_with_its_defaults(digits):
     for title, (name, *_, parameters) in METHODS.items():
         pick(picker._list, title)
         assert session.selection.method == name
-        controls = {control.description: control for control in picker._controls.children}
+        controls = picker._by_name
         shown = {n: None if control.value == "" else control.value for n, control in controls.items()}
         assert shown == parameters
         assert [type(v) for v in shown.values()] == [type(v) for v in parameters.values()]
@@ -106,7 +106,20 @@ def test_the_controls_are_those_of_the_method_with_its_defaults(digits):
     session.selection.method = "occlusion"
     assert label_of(picker._list) == "Occlusion"
     session.selection.parameters = (("patch", 3), ("fill", 0.25))
-    assert [c.value for c in picker._controls.children] == [3, 0, "0.25"]
+    assert [c.value for c in picker._by_name.values()] == [3, 0, "0.25"]
+
+
+def test_each_parameter_is_explained_below_its_control(digits):
+    session = aw.Session(digits[0], digits[1][:1])
+    picker = aw.MethodPicker(session)
+    for title, (*_, parameters) in METHODS.items():
+        pick(picker._list, title)
+        controls, lines = picker._controls.children[::2], picker._controls.children[1::2]
+        assert [control.description for control in controls] == list(parameters)
+        for control, line in zip(controls, lines, strict=True):
+            assert len(text_of(line.value).split()) > 3, control.description
+    assert text_of(lines[2].value) == "the probability that a cell is kept"
+    assert 'title="a number from 0.05 to 0.95"' in lines[2].value
 
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -159,7 +172,9 @@ def test_a_bad_entry_shows_in_its_card_and_the_next_good_one_recovers(cards):
     for bad, received in (("ink", "'ink'"), ("1e9", "1000000000.0"), ("nan", "nan")):
         send(fill, bad)
         cards.settle()
-        assert f"Received: {received}" in alert_of(cards.picker).replace("fill=", "")
+        said = alert_of(cards.picker)
+        assert f"The parameter 'fill' is what covered cells hold. Received: fill={received}. " in said
+        assert "None (an empty field) for the sample's mean of each channel" in said
         assert alert_of(cards.map) == ""
         np.testing.assert_array_equal(cards.map.array, before)
     send(fill, "1")
@@ -173,7 +188,7 @@ def test_a_bad_entry_taken_back_leaves_no_error(cards):
     cards.choose("Occlusion", fill="0.5")
     fill, before = cards.picker._by_name["fill"], cards.map.array.copy()
     send(fill, "ink")
-    assert "Received: 'ink'" in alert_of(cards.picker)
+    assert "Received: fill='ink'" in alert_of(cards.picker)
     send(fill, "0.5")
     cards.settle()
     assert cards.alerts() == []
@@ -319,7 +334,7 @@ def test_an_array_as_parameter_is_left_to_the_session(cards):
     cards.selection.parameters = (("baseline", np.float32(0.5)), ("steps", np.int64(9)))
     cards.settle()
     assert cards.alerts() == []
-    assert [c.value for c in cards.picker._controls.children] == [0.5, 0.05, 9]
+    assert [c.value for c in cards.picker._by_name.values()] == [0.5, 0.05, 9]
 
 
 def test_where_there_is_nothing_to_draw_the_checks_say_so_too():

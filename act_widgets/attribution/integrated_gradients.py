@@ -156,8 +156,14 @@ INTEGRATED_GRADIENTS = Method(
     "sum",
     signed=True,
     parameters=(
-        Parameter("baseline", "where the path starts: one number or an array", 0.0, -1e6, 1e6, arrays=True),
-        Parameter("bound", "the completeness error to reach", 0.05, 1e-4, 1),
+        Parameter("baseline", "what the input holds where the path starts", 0.0, -1e6, 1e6, arrays=True),
+        Parameter(
+            "bound",
+            "how far values may be from adding up to the score's gain, as a share of it",
+            0.05,
+            1e-4,
+            1,
+        ),
         # Gradients of all points are kept until the end.
         Parameter("steps", "the points on the path at the most", 256, 8, 1024),
     ),

@@ -50,6 +50,8 @@ class Parameter:
         The bounds, both allowed.
     arrays : bool
         Whether an array is taken too.
+    if_none : str
+        What None stands for, where it is the default.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Parameter:
     low: float = 0
     high: float = 1
     arrays: bool = False
+    if_none: str = ""
 
     def check(self, value: Any) -> Any:
         """Return `value`, or raise an `InputError`."""
@@ -75,15 +78,19 @@ class Parameter:
                 return int(number) if isinstance(self.default, int) else float(number)
         raise InputError(
             f"The parameter '{self.name}' is {self.meaning}. Received: {self.name}={value!r:.80}. "
-            f"Expected: {self._expected()}."
+            f"Expected: {self.expected}."
         )
 
-    def _expected(self) -> str:
+    @property
+    def expected(self) -> str:
+        """What values it takes, in words."""
         if isinstance(self.default, bool):
             return "True or False"
         kind = "an integer" if isinstance(self.default, int) else "a number"
-        also = ", or None" if self.default is None else ", or an array" if self.arrays else ""
-        return f"{kind} from {self.low:g} to {self.high:g}{also}"
+        bounds = f"{kind} from {self.low:,.10g} to {self.high:,.10g}"
+        if self.default is None:
+            return f"{bounds}, or None (an empty field) for {self.if_none}"
+        return f"{bounds}, or an array" if self.arrays else bounds
 
 
 @dataclass(frozen=True)

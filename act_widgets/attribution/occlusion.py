@@ -11,7 +11,7 @@ from .method import INPUT, Method, Parameter, Step
 from .question import Question
 
 _FILL = Parameter(
-    "fill", "what covered cells hold; the sample's mean of each channel if None", None, -1e6, 1e6
+    "fill", "what covered cells hold", None, -1e6, 1e6, if_none="the sample's mean of each channel"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,9 @@ import ipywidgets
 import numpy as np
 
 from ..attribution import METHODS, Parameter
-from ..errors import InputError
 from ..rendering import charts, pictures
 from ..session import Session
+from . import text
 from .base import View
 from .parts import close_whole
 
@@ -117,12 +118,16 @@ class MethodPicker(View):
 
     def _make_controls(self, result: Chosen) -> None:
         old = self._controls.children
-        self._by_name = {p.name: _control(p) for p in METHODS[result.name].parameters}
+        parameters = METHODS[result.name].parameters
+        self._by_name = {p.name: _control(p) for p in parameters}
         self._made_for = result.name
         for name, control in self._by_name.items():
             control.value = _shown(result.values[name], control)
             control.observe(self.guarded(self._changed), names=["value"])
-        self._controls.children = tuple(self._by_name.values())
+        # A line, because ipywidgets shows the tooltips of some controls alone.
+        meanings = [ipywidgets.HTML(text.meaning(p.meaning, p.expected)) for p in parameters]
+        pairs = zip(self._by_name.values(), meanings, strict=True)
+        self._controls.children = tuple(widget for pair in pairs for widget in pair)
         for control in old:
             close_whole(control)
 
@@ -141,14 +146,14 @@ class MethodPicker(View):
 
 def _control(parameter: Parameter) -> ipywidgets.Widget:
     """Return a parameter's control, bounded as it is."""
-    common = {"description": parameter.name, "layout": {"width": "auto"}, "tooltip": parameter.meaning}
+    common = {"description": parameter.name, "layout": {"width": "auto"}}
     if isinstance(parameter.default, bool):
         return ipywidgets.Checkbox(indent=False, **common)
     if isinstance(parameter.default, int):
         return ipywidgets.BoundedIntText(min=int(parameter.low), max=int(parameter.high), **common)
     if isinstance(parameter.default, float):
         return ipywidgets.BoundedFloatText(min=parameter.low, max=parameter.high, step=0.01, **common)
-    return ipywidgets.Text(placeholder="mean of the sample", continuous_update=False, **common)
+    return ipywidgets.Text(placeholder=parameter.if_none, continuous_update=False, **common)
 
 
 def _shown(value: Any, control: ipywidgets.Widget) -> Any:
@@ -159,15 +164,11 @@ def _shown(value: Any, control: ipywidgets.Widget) -> Any:
 
 
 def _entered(parameter: Parameter, value: Any) -> Any:
-    """Return a control's value as the parameter takes it."""
+    """Return a control's value as the parameter takes it; what is no number is left to its check."""
     if parameter.default is not None:
         return value
     if not value.strip():
         return None
-    try:
+    with suppress(ValueError):
         return float(value)
-    except ValueError as error:
-        raise InputError(
-            f"'{parameter.name}' is {parameter.meaning}. Received: {value!r:.40}. Expected: a number, "
-            "or nothing."
-        ) from error
+    return value

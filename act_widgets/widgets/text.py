@@ -35,6 +35,11 @@ def caption(text: str) -> str:
     return f'<div class="aw-caption">{escape(text)}</div>' if text else ""
 
 
+def meaning(text: str, expected: str) -> str:
+    """Return what a control is for, as a line below it; `expected` is told when the pointer rests on it."""
+    return f'<div class="aw-meaning" title="{escape(expected)}">{escape(text)}</div>'
+
+
 def columns(names: Sequence[str]) -> str:
     """Return names in columns of equal width, below pictures side by side."""
     cells = "".join(f"<span>{escape(name)}</span>" for name in names)

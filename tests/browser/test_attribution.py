@@ -109,10 +109,11 @@ def test_every_method_is_chosen_by_the_arrow_keys_and_drawn(page: Lab):
 
     # A bad entry is told in its card, and gone with the next good one.
     expect(card(lab, "MethodPicker").get_by_label("patch")).to_be_visible()
+    expect(card(lab, "MethodPicker").get_by_text("the side of a patch in cells")).to_be_visible()
     fill = card(lab, "MethodPicker").get_by_label("fill")
     fill.fill("ink")
     fill.press("Enter")
-    expect(card(lab, "MethodPicker").get_by_role("alert")).to_contain_text("Received: 'ink'")
+    expect(card(lab, "MethodPicker").get_by_role("alert")).to_contain_text("Received: fill='ink'")
     fill.fill("0.5")
     fill.press("Enter")
     expect(card(lab, "MethodPicker").get_by_role("alert")).to_have_count(0)
