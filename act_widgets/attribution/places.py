@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from ..keys import Score, Tap
 from ..reading.reader import Reader
-from .tokens import Grid, grid_of
+from ..tokens import Grid, grid_of
 
 
 def default_layer(taps: Mapping[str, Tap], explained: Collection[str] | None = None) -> str | None:
@@ -44,13 +44,20 @@ def token_grid(reader: Reader, tap: Tap) -> Grid | None:
     """Return how a layer's tokens lie in the picture, if they come from one and fill it."""
     if len(tap.shape) != 3 or tap.kind == "InputLayer" or not tap.shape[1]:
         return None
-    pictures = []
-    before = reader.gradients.depends_on(Score(tap.address, logits=False))
-    for address, array in zip(reader.input_addresses, reader.inputs.arrays, strict=True):
-        if array.ndim == 4 and address in before:
-            is_first = array.shape[1] < min(array.shape[2:])
-            pictures.append(array.shape[2:4] if is_first else array.shape[1:3])
-    return grid_of(tap.shape[1], [(int(h), int(w)) for h, w in pictures])
+    return grid_of(tap.shape[1], pictures_behind(reader, tap.address))
+
+
+def pictures_behind(reader: Reader, address: str) -> list[tuple[int, int]]:
+    """Return heights and widths of the pictures that a tensor is made of.
+
+    Only a model with several inputs is traced for it: all that is computed comes from a single one.
+    """
+    arrays = dict(zip(reader.input_addresses, reader.inputs.arrays, strict=True))
+    pictures = {name: array.shape for name, array in arrays.items() if array.ndim == 4}
+    if pictures and len(arrays) > 1:
+        before = reader.gradients.depends_on(Score(address, logits=False))
+        pictures = {name: shape for name, shape in pictures.items() if name in before}
+    return [shape[2:4] if shape[1] < min(shape[2:]) else shape[1:3] for shape in pictures.values()]
 
 
 def _has_maps(tap: Tap) -> bool:

@@ -14,7 +14,7 @@ from ..errors import LayerKindError
 from ..keys import Score, Tap
 from ..reading.explained import Explained
 from ..reading.reader import Reader
-from .tokens import Grid
+from ..tokens import Grid
 
 # A batch of variants shall take about so many seconds: a stop is noticed between two.
 _SHORT, _LONG = 0.1, 0.45

@@ -28,8 +28,13 @@ class Grid:
     columns: int
 
     def folded(self, values: np.ndarray) -> np.ndarray:
-        """Return ``(tokens, channels)`` as ``(rows, columns, channels)``."""
+        """Return ``(tokens, ...)`` as ``(rows, columns, ...)``."""
         return values[self.extra :].reshape(self.rows, self.columns, *values.shape[1:])
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens, those without a place among them."""
+        return self.extra + self.rows * self.columns
 
 
 def grid_of(tokens: int, pictures: Iterable[tuple[int, int]]) -> Grid | None:
