@@ -21,6 +21,7 @@ from .attribution import (
 from .attribution.trust import Curve, curve_of
 from .keys import Head, Tap, Target
 from .model_graph import Graph
+from .reading.attention import attention_of, no_attention
 from .reading.edit import channel_change
 from .reading.reader import Reader
 from .reading.targets import explained
@@ -166,6 +167,24 @@ class Session(HasTraits):
         """
         self.follow_weights()
         return self.reader.activation(layer)
+
+    def attention(self, layer: str) -> np.ndarray:
+        """Return the weights of an attention layer for the whole batch, ``(batch, heads, queries, keys)``.
+
+        They are those that the layer used, its masks included: as it returns or computes them, or else
+        computed from its query and key.
+
+        Raises
+        ------
+        UnknownLayerError, LayerKindError
+            If there is no such layer, or it has no attention weights that can be read.
+        """
+        self.follow_weights()
+        tap = self.tap(layer)
+        found = attention_of(self.reader.taps, tap)
+        if found is None:
+            raise no_attention(tap)
+        return np.stack([found.of_sample(self.reader, sample) for sample in range(self.batch_size)])
 
     def outputs(self) -> Any:
         """Return what the model returns for the batch: an array, or the model's structure of them."""

@@ -9,6 +9,7 @@ running ``fit``, go straight through.
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -40,12 +41,16 @@ class CallListener(Protocol):
     def is_direct(self, layer: Any) -> bool:
         """Whether ``layer.call`` runs without its ``__call__``, on a layer of the model."""
 
+    def note(self, name: str, kind: str, tensor: Any) -> Any:
+        """Keep what the call under way computes without a layer, and return what it is to go on with."""
+
 
 _listener: ContextVar[CallListener | None] = ContextVar("act_widgets_listener", default=None)
 _lock = threading.RLock()
 _exchanged: dict[tuple[Any, str], tuple[Callable, int]] = {}
 _PLAIN = (tf.Tensor, bool, type(None))
 _COMPILED = type(tf.function(lambda: None))
+_MASK, _WEIGHTS = "AttentionMask", "AttentionWeights"
 
 
 def _layer_call(original: Callable) -> Callable:
@@ -95,6 +100,40 @@ def _compiled_call(original: Callable) -> Callable:
         return tf.autograph.to_graph(function)(*args, **kwargs) if _in_graph() else function(*args, **kwargs)
 
     return __call__
+
+
+def _masked_attention(original: Callable) -> Callable:
+    """Return what sees the mask of a layer whose attention weights stay inside one fused operation."""
+    signature = inspect.signature(original)
+
+    def _compute_attention(self: Any, *args: Any, **kwargs: Any) -> Any:
+        listener = _listener.get()
+        if listener is None or _is_symbolic(args, kwargs):
+            return original(self, *args, **kwargs)
+        given = signature.bind(self, *args, **kwargs).arguments
+        mask = given.get("attention_mask")
+        mask = None if mask is None else keras.ops.convert_to_tensor(mask)
+        if given.get("use_causal_mask"):  # the operation makes this one itself
+            causal = self._compute_causal_mask(given["query"], given["value"])
+            listener.note("mask", _MASK, causal if mask is None else keras.ops.logical_and(mask, causal))
+        elif mask is not None:
+            given["attention_mask"] = listener.note("mask", _MASK, mask)
+        return original(**given)
+
+    return _compute_attention
+
+
+def _weighing_attention(original: Callable) -> Callable:
+    """Return what sees the weights of a layer that may keep them to itself."""
+
+    def _apply_scores(self: Any, *args: Any, **kwargs: Any) -> Any:
+        listener = _listener.get()
+        output, weights = original(self, *args, **kwargs)
+        if listener is not None and not _is_symbolic(args, kwargs):
+            listener.note("weights", _WEIGHTS, weights)
+        return output, weights
+
+    return _apply_scores
 
 
 def _in_graph() -> bool:
@@ -152,6 +191,9 @@ def _exchanges(model: Any) -> Iterator[tuple[Any, str, Callable]]:
     yield _COMPILED, "__call__", _compiled_call
     yield keras.Layer, "_open_name_scope", _opened_scope
     yield backend_utils, "in_tf_graph", _eager_as_ever
+    yield keras.layers.MultiHeadAttention, "_compute_attention", _masked_attention
+    yield keras.layers.GroupQueryAttention, "_compute_attention", _masked_attention
+    yield keras.layers.Attention, "_apply_scores", _weighing_attention
     for base in layer_classes():
         yield base, "__call__", _layer_call
         yield base, "_clear_losses", _silent

@@ -130,7 +130,18 @@ class Recorder:
             self.unreachable[self._once(address)] = STEP
             return outputs
         self.calls.append(Call(address, type(operation).__name__, above.address, self._parameters(operation)))
-        return self._keep(address, operation, outputs, _channel_axis(operation, args, self._axes))
+        weighs = is_a(operation, "Softmax") and "Attention" in type(above.operation).__name__
+        axis = 1 if weighs and outputs.shape.rank == 4 else _channel_axis(operation, args, self._axes)
+        return self._keep(address, operation, outputs, axis)
+
+    def note(self, name: str, kind: str, tensor: Any) -> Any:
+        """Keep what the call under way computes without a layer, and return what it is to go on with."""
+        if any(frame.is_loop for frame in self._stack):
+            return tensor
+        above = self._stack[-1]
+        address = above.inner(f"~{name}")
+        self.calls.append(Call(address, kind, above.address, 0))
+        return self._keep_one(address, "", kind, tensor, -1)
 
     def allow(self, layer: Any) -> None:
         """Raise a `ModelError` rather than let a trace or an edit build a layer that was never called."""
@@ -172,10 +183,10 @@ class Recorder:
         kind = type(operation).__name__
         if isinstance(outputs, tf.Tensor):
             return self._keep_one(address, "", kind, outputs, axis)
-        kept = [
-            self._keep_one(address, _output_name(path), kind, leaf, axis)
-            for path, leaf in keras.tree.flatten_with_path(outputs)
-        ]
+        # Weights of attention, (batch, heads, queries, keys), come behind the output.
+        axes = {"1": 1} if is_a(operation, "MultiHeadAttention", "GroupedQueryAttention") else {}
+        named = [(_output_name(path), leaf) for path, leaf in keras.tree.flatten_with_path(outputs)]
+        kept = [self._keep_one(address, name, kind, leaf, axes.get(name, axis)) for name, leaf in named]
         return outputs if self._replace is None else keras.tree.pack_sequence_as(outputs, kept)
 
     def _keep_one(self, call: str, name: str, kind: str, tensor: Any, axis: int) -> Any:
