@@ -26,7 +26,7 @@ class Tap:
     dtype : str
         The dtype inside the model, such as ``float32``.
     channel_axis : int
-        Which axis holds the channels: -1, or 1 in a ``channels_first`` layer.
+        Which axis holds the channels: -1, or 1 in a ``channels_first`` layer; any other that the user chose.
     call : str
         Address of the call that made the tensor, without the output's name.
     """

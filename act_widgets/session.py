@@ -20,6 +20,7 @@ from .attribution import (
 )
 from .attribution.trust import Curve, curve_of
 from .keys import Head, Tap, Target
+from .layer_axes import LayerAxes
 from .model_graph import Graph
 from .reading.attention import attention_of, no_attention
 from .reading.edit import channel_change
@@ -55,6 +56,8 @@ class Session(HasTraits):
     ----------
     selection : Selection
         What is being looked at. Setting one of its traits redraws every view.
+    axes : LayerAxes
+        What the axes of each layer are, and so how it is drawn. They are guessed, and can be set.
     version : int
         Goes up when the inputs are exchanged or everything is read anew.
 
@@ -90,6 +93,7 @@ class Session(HasTraits):
         self.labels = checked_labels(labels, self.reader.head)
         self._display = display
         self.photos = self._photos()
+        self.axes = LayerAxes(lambda: self.reader, self._relaid)
         layers = self.reader.layers
         first = default_layer(self.reader.taps) or layers[-1]
         self.selection = Selection(_Legal(self), layer=first)
@@ -406,8 +410,19 @@ class Session(HasTraits):
         self._settle()
         self.version += 1
 
+    def _relaid(self, layer: str) -> None:
+        """Let go of what was chosen by its channel in a layer whose channels lie along another axis now."""
+        if self.silenced and self.silenced[0] == layer:
+            self.silenced = ()
+        if self.selection.target_layer == layer:
+            self.selection.explain(None)
+        if self.selection.layer == layer:
+            self.selection.channel = 0
+        self.version += 1
+
     def _settle(self) -> None:
         """Let go of what was chosen and does not exist any more: layers may have come and gone."""
+        self.axes.settle()
         chosen, layers, head = self.selection, self.layers, self.head
         if self.silenced and self.silenced[0] not in layers:
             self.silenced = ()

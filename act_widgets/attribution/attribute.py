@@ -159,7 +159,7 @@ def _made(question: Question, method: Method, parameters: Mapping[str, Any]) -> 
 
 def _key(question: Question, method: Method, parameters: Mapping[str, Any]) -> tuple:
     """Return what a slow method's result is kept under."""
-    place = question.address, question.sample, question.explained
+    place = question.tap, question.sample, question.explained
     return "attribution", method.name, _frozen(parameters), *place
 
 

@@ -42,9 +42,10 @@ def nearest_spatial(taps: Mapping[str, Tap], layer: str) -> str | None:
 
 def token_grid(reader: Reader, tap: Tap) -> Grid | None:
     """Return how a layer's tokens lie in the picture, if they come from one and fill it."""
-    if len(tap.shape) != 3 or tap.kind == "InputLayer" or not tap.shape[1]:
+    tokens = tap.spatial[0] if len(tap.spatial) == 1 else None
+    if not tokens or tap.kind == "InputLayer":
         return None
-    return grid_of(tap.shape[1], pictures_behind(reader, tap.address))
+    return grid_of(tokens, pictures_behind(reader, tap.address))
 
 
 def pictures_behind(reader: Reader, address: str) -> list[tuple[int, int]]:

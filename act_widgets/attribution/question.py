@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import LayerKindError
 from ..keys import Score, Tap
+from ..reading.batches import inner_axis
 from ..reading.explained import Explained
 from ..reading.reader import Reader
 from ..tokens import Grid
@@ -192,15 +193,15 @@ class Question:
         """Return an array of the tensor's layout, channels last; the numbers of a vector are positions."""
         if array.ndim < 2:
             return array.reshape(-1, 1)
-        array = np.moveaxis(array, 0, -1) if self.tap.channel_axis == 1 else array
+        array = np.moveaxis(array, inner_axis(self.tap.channel_axis), -1)
         return array if self.grid is None else self.grid.folded(array)
 
     def _as_the_model_takes(self, values: np.ndarray) -> np.ndarray:
         """Return variants in the tensor's own layout and dtype."""
         if self._raw.ndim < 2:
             values = values.reshape(len(values), *self._raw.shape)
-        elif self.tap.channel_axis == 1:
-            values = np.moveaxis(values, -1, 1)
+        else:
+            values = np.moveaxis(values, -1, self.tap.channel_axis)
         if self._raw.dtype.kind in "iu":
             limits = np.iinfo(self._raw.dtype)
             values = np.clip(np.rint(values), limits.min, limits.max)

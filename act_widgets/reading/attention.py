@@ -12,6 +12,8 @@ from ..keys import Tap
 from .reader import Reader
 
 _OF_HEADS = ("MultiHeadAttention", "GroupedQueryAttention")
+# So many products of query and key are computed while somebody waits.
+_QUICK = 1 << 22
 # What Keras puts in place of the scores of masked keys.
 _MASKED = np.float32(-1e9)
 
@@ -48,11 +50,19 @@ class Attention:
         """Where the weights come from, in words."""
         if self.weights:
             return "as the layer computed them"
-        return f"computed from its query and key, {'masked as there' if self.mask else 'no mask'}"
+        return f"computed from its query{', key and mask' if self.mask else ' and key; it has no mask'}"
 
     def is_ready(self, reader: Reader, sample: int) -> bool:
-        """Whether the weights take no pass of the model."""
-        return self._key(sample) in reader.cache or all(reader.is_ready(a, sample) for a in self.parts)
+        """Whether the weights take no pass of the model, and no time to be noticed."""
+        if self._key(sample) in reader.cache:
+            return True
+        return self._is_quick(reader) and all(reader.is_ready(a, sample) for a in self.parts)
+
+    def _is_quick(self, reader: Reader) -> bool:
+        if self.weights:
+            return True
+        query, key = reader.taps[self.query].shape, reader.taps[self.key].shape
+        return (query[1] or 0) * (query[2] or 0) * (key[1] or 0) <= _QUICK
 
     def of_sample(self, reader: Reader, sample: int) -> np.ndarray:
         """Return one sample's weights, ``(heads, queries, keys) float32``."""

@@ -25,11 +25,14 @@ def by_channel(activation: np.ndarray, axis: int) -> np.ndarray:
     activation : ndarray
         Without the batch axis.
     axis : int
-        Where the channels are in the whole batch: 1 or -1.
+        Where the channels are in the whole batch.
     """
-    return (
-        activation.reshape(1) if activation.ndim == 0 else np.moveaxis(activation, 0 if axis == 1 else -1, 0)
-    )
+    return activation.reshape(1) if activation.ndim == 0 else np.moveaxis(activation, inner_axis(axis), 0)
+
+
+def inner_axis(axis: int) -> int:
+    """Return which axis of one sample an axis of the whole batch is."""
+    return axis - 1 if axis > 0 else axis
 
 
 def named_leaves(nest: Any, name: str = "") -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -111,6 +112,10 @@ class Blocks:
                 "layer or operation of Keras. Expected: a model of at least one layer."
             )
         return self._taps
+
+    def set_channel_axis(self, address: str, axis: int) -> None:
+        """Say which axis of a tensor holds its channels; what others know of the model stays as it is."""
+        self._taps = {**self.taps, address: replace(self.taps[address], channel_axis=axis)}
 
     @cached_property
     def input_addresses(self) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..keys import Score, Target
+from .batches import inner_axis
 
 LOGITS = "logits"
 PROBABILITIES = "probabilities"
@@ -28,7 +29,7 @@ class Explained:
     shape : tuple of int
         The tensor's, without the batch axis.
     axis : int
-        Which axis of the whole tensor holds the units: 1 or -1.
+        Which axis of the whole tensor holds the units.
     unit : int
         The unit's number on that axis.
     sign : float
@@ -55,7 +56,7 @@ class Explained:
             mask = np.zeros((samples, self.shape[-1] if self.shape else 1), np.float32)
             mask[:, self.unit] = self.sign
             return mask
-        channel = 0 if self.axis == 1 else len(self.shape) - 1
+        channel = inner_axis(self.axis) % len(self.shape)
         positions = [n for i, n in enumerate(self.shape) if i != channel]
         one = np.full(positions, 1 / np.prod(positions), np.float32)
         if at is not None:

@@ -99,14 +99,14 @@ class Reader:
         if tap.address in self.blocks.refused:
             channels = by_channel(activation, tap.channel_axis)
             first = near - near % _SLICE
-            self.cache.put(("slice", tap.address, sample, first), channels[first : first + _SLICE].copy())
+            self.cache.put(("slice", tap, sample, first), channels[first : first + _SLICE].copy())
         return activation
 
     def sample_channel(self, layer: str, sample: int, channel: int) -> np.ndarray:
         """Return one channel of a layer's activation for one sample, ``(1, ...)``: channels first."""
         tap = self.tap(layer)
         if not self.is_ready(tap.address, sample):
-            kept = self.cache.get(self._slice_key(tap.address, sample, channel))
+            kept = self.cache.get(_slice_key(tap, sample, channel))
             if kept is not None:
                 return kept[channel % _SLICE :][:1]
         return by_channel(self.sample_activation(layer, sample, channel), tap.channel_axis)[channel:][:1]
@@ -114,10 +114,7 @@ class Reader:
     def is_ready(self, layer: str, sample: int, channel: int | None = None) -> bool:
         """Whether a layer's activation for a sample, or this channel of it, can be looked up."""
         whole = ("activation", layer, sample // self.blocks.size) in self.cache
-        return whole or (channel is not None and self._slice_key(layer, sample, channel) in self.cache)
-
-    def _slice_key(self, address: str, sample: int, channel: int) -> tuple:
-        return "slice", address, sample, channel - channel % _SLICE
+        return whole or (channel is not None and _slice_key(self.taps[layer], sample, channel) in self.cache)
 
     def outputs(self) -> Any:
         """Return what the model returns for the whole batch, in its own structure."""
@@ -184,3 +181,7 @@ class Reader:
             f"No sample {sample!r:.80}: the batch has {self.inputs.size}. Received: sample={sample!r:.80}. "
             f"Expected: 0 to {self.inputs.size - 1}."
         )
+
+
+def _slice_key(tap: Tap, sample: int, channel: int) -> tuple:
+    return "slice", tap, sample, channel - channel % _SLICE

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError, LayerKindError, TargetError, listed, nearest
 from ..keys import Head, Score, Target, whole_number
 from ..sources.protocol import OUTPUT
-from .batches import are_probabilities, named_leaves
+from .batches import are_probabilities, inner_axis, named_leaves
 from .explained import ACTIVATIONS, LOGITS, PROBABILITIES, Explained
 from .reader import Reader
 
@@ -60,7 +60,7 @@ def _of_layer(reader: Reader, asked: Target, layer: str) -> Explained:
         )
     shape = reader.sample_activation(tap.address, 0).shape
     axis = tap.channel_axis if len(shape) > 1 else -1
-    units = (shape[0] if axis == 1 else shape[-1]) if shape else 1
+    units = shape[inner_axis(axis)] if shape else 1
     unit = _checked_unit(asked.unit, units, f"'{tap.address}'")
     found = replace(asked, layer=tap.address, unit=unit, at=_checked_position(asked.at, shape, axis))
     return Explained(found, Score(tap.address, logits=False), ACTIVATIONS, shape, axis, unit)
@@ -130,7 +130,7 @@ def _checked_position(
 ) -> tuple[int, ...] | None:
     if at is None:
         return None
-    sizes = shape[1:] if axis == 1 else shape[:-1]
+    sizes = tuple(np.delete(shape, inner_axis(axis)).tolist()) if shape else ()
     place = tuple(map(whole_number, at if np.iterable(at) else [at]))
     if len(place) != len(sizes) or not all(
         i is not None and 0 <= i < n for i, n in zip(place, sizes, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,7 +19,7 @@ _CHANNELS = ("channels", "features", "units", "heads")
 PATCHES = "patches"
 # What patches become when they are folded.
 _FOLDED = ("rows", "columns")
-_PLANES = (("height", "width"), _FOLDED, ("queries", "keys"))
+_PLANES = (_FOLDED, ("height", "width"), ("queries", "keys"))
 # Neighbours on these axes lie beside one another in no picture.
 _NEVER_DRAWN = ("depth", "heads")
 
@@ -72,6 +73,13 @@ class Axes:
         return " × ".join(self.roles) or "a single number"
 
     @property
+    def words(self) -> str:
+        """The roles for the screen, with the grid of patches."""
+        grid = f"{PATCHES} ({self.grid.rows} × {self.grid.columns})" if self.grid else ""
+        words = " × ".join(grid if role == PATCHES else role for role in self.roles)
+        return f"attention: {words}" if self.of == ATTENTION else words or str(self)
+
+    @cached_property
     def spread_axis(self) -> int | None:
         """Which axis has a picture for each of its numbers; None if there is a single picture."""
         return next((self.roles.index(role) for role in _CHANNELS if role in self.roles), None)
@@ -86,13 +94,16 @@ class Axes:
         """Whether its pictures are the channels of the layer, which controls choose."""
         return self.of == ACTIVATION and self.spread_axis is not None
 
-    @property
+    @cached_property
     def rest(self) -> tuple[str, ...]:
         """The roles in a picture and on sliders, in their order, patches folded."""
-        rest = [role for i, role in enumerate(self.roles) if i != self.spread_axis]
-        return tuple(part for role in rest for part in (_FOLDED if role == PATCHES else (role,)))
+        return tuple(part for role in self._others for part in (_FOLDED if role == PATCHES else (role,)))
 
-    @property
+    @cached_property
+    def _others(self) -> tuple[str, ...]:
+        return tuple(role for i, role in enumerate(self.roles) if i != self.spread_axis)
+
+    @cached_property
     def plane(self) -> tuple[str, ...]:
         """The roles of the axes that are drawn: none for bars, one for lines, two for maps."""
         rest = self.rest
@@ -103,17 +114,22 @@ class Axes:
         return (drawn or rest)[-2:]
 
     @property
+    def is_spatial(self) -> bool:
+        """Whether maps lie over a picture."""
+        return set(self.plane) in (set(_FOLDED), {"height", "width"})
+
+    @cached_property
     def sliders(self) -> tuple[str, ...]:
         """The roles of the axes of which one index is shown at a time."""
         return tuple(role for role in self.rest if role not in self.plane)
 
     def lengths(self, shape: tuple[int, ...]) -> dict[str, int]:
-        """Return the length of each axis but the spread one, given the activation's shape."""
+        """Return how long each axis in pictures and on sliders is, for ``(pictures, ...)`` of a shape."""
         lengths: dict[str, int] = {}
-        for index, (role, length) in enumerate(zip(self.roles, shape, strict=True)):
+        for role, length in zip(self._others, shape[1:], strict=True):
             if role == PATCHES and self.grid is not None:
                 lengths |= dict(zip(_FOLDED, (self.grid.rows, self.grid.columns), strict=True))
-            elif index != self.spread_axis:
+            else:
                 lengths[role] = length
         return lengths
 
@@ -131,9 +147,8 @@ class Axes:
         (pictures,), (pictures, length) or (pictures, rows, columns) ndarray
             A view where possible.
         """
-        others = [role for i, role in enumerate(self.roles) if i != self.spread_axis]
         if self.grid is not None:
-            at = others.index(PATCHES) + 1
+            at = self._others.index(PATCHES) + 1
             folded = self.grid.folded(np.moveaxis(pictures, at, 0))
             pictures = np.moveaxis(folded, (0, 1), (at, at + 1))
         plane = self.plane
@@ -141,9 +156,13 @@ class Axes:
 
     @property
     def remark(self) -> str:
-        """What is left out, in words."""
+        """How the axes lie where nobody expects it, and what is left out, in words."""
         if self.grid is None:
-            return ""
+            return (
+                ""
+                if len(self.plane) < 2 or self.is_spatial
+                else f"{self.plane[0]} down, {self.plane[1]} across"
+            )
         lie = f"{self.grid.rows * self.grid.columns} patches lie as {self.grid.rows} × {self.grid.columns}"
         extra = self.grid.extra
         before = f"{extra} token{'s' if extra > 1 else ''} before them left out" if extra else ""

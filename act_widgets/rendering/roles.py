@@ -37,6 +37,8 @@ _TELLS: dict[int, tuple[tuple[str, str], ...]] = {
         ("Bidirectional", "time height width"),
     ),
 }
+# These may give their last step alone.
+_RECURRENT = ("LSTM", "GRU", "RNN", "Bidirectional")
 _USUAL = {
     0: "",
     1: "",
@@ -149,18 +151,20 @@ def _usual(rank: int) -> str:
 def _told(tap: Tap, taps: Sequence[Tap], rank: int) -> str:
     """Return what the nearest layer that tells says of the axes but that of the channels."""
     for near in _nearest(tap, taps):
-        if len(near.shape) == len(tap.shape):
-            for part, roles in _TELLS.get(rank, ()):
-                if part in near.kind:
-                    return roles
+        for part, roles in _TELLS.get(rank, ()):
+            if part in near.kind:
+                return roles
     return ""
 
 
 def _nearest(tap: Tap, taps: Sequence[Tap]) -> Iterator[Tap]:
-    """Yield a tap, those before it backwards, and those after it."""
-    at = taps.index(tap)
-    yield from reversed(taps[: at + 1])
-    yield from taps[at + 1 :]
+    """Yield a tap, those before it backwards, and those after it, as far as they have its axes."""
+    at, rank = taps.index(tap), len(tap.shape)
+    yield from (near for near in reversed(taps[: at + 1]) if len(near.shape) == rank)
+    for near in taps[at + 1 :]:
+        is_last_step = len(near.shape) == rank - 1 and any(part in near.kind for part in _RECURRENT)
+        if len(near.shape) == rank or is_last_step:
+            yield near
 
 
 def _within_attention(tap: Tap, taps: Sequence[Tap], rank: int) -> str:

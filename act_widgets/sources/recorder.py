@@ -141,7 +141,7 @@ class Recorder:
         above = self._stack[-1]
         address = above.inner(f"~{name}")
         self.calls.append(Call(address, kind, above.address, 0))
-        return self._keep_one(address, "", kind, tensor, -1)
+        return self._keep_one(address, "", kind, tensor, 1 if tensor.shape.rank == 4 else -1)
 
     def allow(self, layer: Any) -> None:
         """Raise a `ModelError` rather than let a trace or an edit build a layer that was never called."""
