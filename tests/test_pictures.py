@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from act_widgets.errors import LayerKindError
-from act_widgets.keys import Tap
 from act_widgets.rendering.palettes import (
     DIVERGING,
     GROUND,
@@ -30,12 +28,13 @@ from act_widgets.rendering.pictures import (
     blended,
     enlarged,
     finite_scale,
+    laid,
+    largest_at,
     lay_out,
     png_of,
     quantised,
-    tile,
+    resampled,
 )
-from act_widgets.widgets.maps import as_maps
 
 FLOATS = st.floats(width=32)
 
@@ -199,7 +198,8 @@ def test_square_tiles_make_about_a_square():
 
 def test_tiles_have_scales_of_their_own_and_ground_between():
     maps = np.array([[[0.0, 1.0]], [[0.0, 10.0]], [[5.0, 5.0]]])
-    whole = tile(maps, [finite_scale(m) for m in maps], lay_out(3, 1, 2, columns=2))
+    tiles = [quantised(m, finite_scale(m)) for m in maps]
+    whole = laid(tiles, lay_out(3, 1, 2, columns=2))
     last = LEVELS - 1
     assert whole.tolist() == [
         [0, last, GROUND, 0, last],
@@ -298,37 +298,26 @@ def test_a_thumbnail_is_square_uncropped_and_sharp_when_enlarged():
     assert (small[2:6, :4] == 255).all() and (small[2:6, 4:] == 0).all()
 
 
-# --- activations as maps ---
+# --- what is larger than the screen ---
 
 
-def tap(*shape: int, axis: int = -1) -> Tap:
-    return Tap("layer", "Layer", (None, *shape), "float32", axis)
+def test_of_cells_that_share_a_place_the_largest_in_size_stands_for_them():
+    maps = np.array([[[1, -5, 2], [3, 4, 0]]], "float32")
+    assert resampled(maps, [1, 3]).tolist() == [[[3, -5, 2]]]
+    assert resampled(maps, [2, 1]).tolist() == [[[-5], [4]]]
+    assert resampled(maps, [2, 3]) is maps
+    assert resampled(maps, [4, 3]).tolist() == [[maps[0, 0].tolist()] * 2 + [maps[0, 1].tolist()] * 2]
+    maps[0, 0, 0] = np.nan
+    assert np.isnan(resampled(maps, [1, 1])).all()
+    assert resampled(np.array([[True, False, False]]), [2]).tolist() == [[True, False]]
 
 
-def test_pictures_become_one_map_for_each_channel():
-    activation = np.arange(24.0).reshape(2, 3, 4)
-    maps = as_maps(activation, tap(2, 3, 4))
-    assert maps.array.shape == (4, 2, 3)
-    np.testing.assert_array_equal(maps.array[1], activation[..., 1])
-    first = as_maps(activation, tap(2, 3, 4, axis=1))
-    assert first.array.shape == (2, 3, 4)
-    np.testing.assert_array_equal(first.array[1], activation[1])
-
-
-def test_vectors_sequences_and_volumes_become_maps_too():
-    vector, sequence, volume = (
-        np.arange(5.0),
-        np.arange(6.0).reshape(3, 2),
-        np.arange(48.0).reshape(4, 3, 2, 2),
-    )
-    assert as_maps(vector, tap(5)).array.tolist() == [[[v]] for v in vector]
-    assert as_maps(sequence, tap(3, 2)).array.tolist() == [[[0, 2, 4]], [[1, 3, 5]]]
-    maps = as_maps(volume, tap(4, 3, 2, 2))
-    assert maps.array.shape == (2, 3, 2) and "middle slice" in maps.words
-    np.testing.assert_array_equal(maps.array[1], volume[2, :, :, 1])
-    assert as_maps(np.float32(3), tap()).array.tolist() == [[[3]]]
-
-
-def test_text_can_not_be_drawn_as_maps():
-    with pytest.raises(LayerKindError, match="'layer' holds text"):
-        as_maps(np.array(["a"], object), tap(1))
+@given(arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=FLOATS), st.data())
+def test_a_pixel_shows_the_number_that_is_read_under_it(values, data):
+    sides = [data.draw(st.integers(1, 2 * n)) for n in values.shape]
+    sides = [side if side < n else side // n * n for side, n in zip(sides, values.shape, strict=True)]
+    shown = resampled(values[None], sides)[0]
+    assert shown.shape == tuple(sides)
+    pixel = [data.draw(st.integers(0, side - 1)) for side in sides]
+    read = values[largest_at(values, pixel, sides)]
+    assert (np.isnan(read) and np.isnan(shown[tuple(pixel)])) or abs(read) == abs(shown[tuple(pixel)])

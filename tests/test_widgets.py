@@ -241,12 +241,12 @@ def test_a_view_that_cannot_show_a_layer_says_so_and_recovers():
     assert "'words' holds text" in alert_of(chart)
     session.selection.layer = "vectors"
     assert alert_of(grid) == alert_of(chart) == ""
-    assert grid.array.shape == (4, 1, 3)
+    assert grid.array.shape == (4, 3)
 
 
 @pytest.mark.parametrize(
     ("shape", "maps"),
-    [((5,), (5, 1, 1)), ((7, 5), (5, 1, 7)), ((6, 7, 5), (5, 6, 7)), ((4, 6, 7, 5), (5, 6, 7))],
+    [((5,), (5,)), ((7, 5), (5, 7)), ((6, 7, 5), (5, 6, 7)), ((4, 6, 7, 5), (5, 6, 7))],
     ids=["vector", "sequence", "image", "volume"],
 )
 def test_any_rank_is_drawn(shape, maps):

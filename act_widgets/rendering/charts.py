@@ -49,6 +49,28 @@ def histogram(
     return np.asarray(image)
 
 
+def line(values: np.ndarray, along: str, *, width: int = 560, height: int = 300) -> np.ndarray:
+    """Return values over their indices as a line with gaps, ``(height, width, 3) uint8``."""
+    image = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(image)
+    left, right, top, bottom = 60, width - 16, 16, height - 36
+    finite = np.isfinite(values)
+    low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 1.0)
+    x = left + np.arange(len(values)) * (right - left) / max(len(values) - 1, 1)
+    share = (np.where(finite, values, low).astype(float) - low) / (high - low or 1)
+    y = bottom - share * (bottom - top)
+    pen.rectangle((left, top, right, bottom), outline=_FAINT)
+    for start in range(len(values) - 1):
+        if finite[start] and finite[start + 1]:
+            pen.line((x[start], y[start], x[start + 1], y[start + 1]), fill=_BAR, width=2)
+    pen.text((left, bottom + 8), "0", fill=_INK, font=_font(13))
+    pen.text(((left + right) / 2, bottom + 8), along, fill=_INK, font=_font(13), anchor="ma")
+    pen.text((right, bottom + 8), f"{len(values) - 1}", fill=_INK, font=_font(13), anchor="ra")
+    pen.text((left - 6, top), f"{high:.3g}", fill=_INK, font=_font(13), anchor="ra")
+    pen.text((left - 6, bottom - 14), f"{low:.3g}", fill=_INK, font=_font(13), anchor="ra")
+    return np.asarray(image)
+
+
 def rows(
     names: Sequence[str], starts: Sequence[float], ends: Sequence[float], values: Sequence[str]
 ) -> np.ndarray:

@@ -13,6 +13,11 @@ GROUND = 254
 NOT_FINITE = 255
 NOT_FINITE_COLOUR = (255, 0, 255)
 
+# Bars and lines are drawn in a few colours that stand out on light and on dark ground.
+CHART = "chart"
+UP, DOWN, ZERO = 0, 1, 2
+_CHART_COLOURS = ((43, 140, 196), (213, 94, 0), (140, 140, 140))
+
 SEQUENTIAL = ("viridis", "cividis", "magma", "gray")
 DIVERGING = "colorbrewer:RdBu_r"
 
@@ -24,10 +29,14 @@ def palette(name: str) -> np.ndarray:
     Returns
     -------
     (256, 3) uint8
-        Low values first; then black for the ground, and magenta for values that are not finite.
+        Low values first; then the ground, black for maps and white for charts, and magenta for values that
+        are not finite.
     """
-    colours = (cmap.Colormap(name).lut(LEVELS)[:, :3] * 255).round()
-    table = np.vstack([colours, (0, 0, 0), NOT_FINITE_COLOUR]).astype(np.uint8)
+    if name == CHART:
+        colours, ground = np.resize(_CHART_COLOURS, (LEVELS, 3)), (255, 255, 255)
+    else:
+        colours, ground = (cmap.Colormap(name).lut(LEVELS)[:, :3] * 255).round(), (0, 0, 0)
+    table = np.vstack([colours, ground, NOT_FINITE_COLOUR]).astype(np.uint8)
     table.flags.writeable = False
     return table
 

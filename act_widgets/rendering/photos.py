@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,18 @@ class Photos:
             self._range = (ends[0], ends[1])
 
     def __getitem__(self, sample: int) -> np.ndarray:
-        """Return one sample as ``(height, width, 3) uint8``."""
-        array = _channels_last(np.asarray(self._given[sample]))
+        """Return one sample as ``(height, width, 3) uint8``; of volumes and films the middle."""
+        return self.at(sample, ())
+
+    def at(self, sample: int, places: Sequence[int]) -> np.ndarray:
+        """Return one sample, or what is at `places` along its first axes, as ``(height, width, 3) uint8``."""
+        array = np.asarray(self._given[sample])
+        array = array if self._range is None else array[tuple(places)]
+        while array.ndim > 3:
+            array = array[len(array) // 2]
+        return self._picture(_channels_last(array))
+
+    def _picture(self, array: np.ndarray) -> np.ndarray:
         if array.dtype.kind in "OSU":
             return np.full((8, 8, 3), 128, np.uint8)
         if array.ndim == 3 and array.shape[-1] in (3, 4):

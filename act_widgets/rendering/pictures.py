@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,13 +133,55 @@ def lay_out(count: int, height: int, width: int, columns: int | None = None) -> 
     return Mosaic(-(-count // columns), columns, height, width)
 
 
-def tile(maps: np.ndarray, scales: Sequence[Scale], mosaic: Mosaic) -> np.ndarray:
-    """Return maps ``(count, height, width)`` as one picture of indices, with the ground between them."""
+def laid(tiles: Iterable[np.ndarray], mosaic: Mosaic) -> np.ndarray:
+    """Return tiles of indices ``(height, width)`` as one picture, with the ground between them."""
     whole = np.full(mosaic.shape, GROUND, np.uint8)
-    for index, (values, scale) in enumerate(zip(maps, scales, strict=True)):
+    for index, tile in enumerate(tiles):
         top, left = mosaic.corner(index)
-        whole[top : top + mosaic.height, left : left + mosaic.width] = quantised(values, scale)
+        whole[top : top + mosaic.height, left : left + mosaic.width] = tile
     return whole
+
+
+def resampled(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Return ``(n, ...)`` with other lengths behind the first axis.
+
+    Along an axis that grows by a whole factor, cells are repeated; along one that shrinks, the largest in
+    size of those that share a place stands for them.
+    """
+    for axis, length in enumerate(shape, start=1):
+        if length >= values.shape[axis]:
+            times = length // values.shape[axis]
+            values = values if times == 1 else values.repeat(times, axis)
+            continue
+        starts = np.arange(length) * values.shape[axis] // length
+        ends = np.append(starts[1:], values.shape[axis])
+        largest = values.take(starts, axis)
+        for step in range(1, int((ends - starts).max())):
+            other = values.take(np.minimum(starts + step, ends - 1), axis)
+            is_nan = other != other  # noqa: PLR0124 of any dtype
+            largest = np.where((np.abs(other) > np.abs(largest)) | is_nan, other, largest)
+        values = largest
+    return values
+
+
+def largest_at(values: np.ndarray, pixel: Sequence[int], sides: Sequence[int]) -> tuple[int, ...]:
+    """Return which number of a map or line a pixel shows: of several, the largest in size.
+
+    Parameters
+    ----------
+    values : ndarray
+        The numbers.
+    pixel : sequence of int
+        Where in the picture, along each axis of the values.
+    sides : sequence of int
+        How many pixels there are along each.
+    """
+    starts = [p * n // side for p, n, side in zip(pixel, values.shape, sides, strict=True)]
+    ends = [(p + 1) * n // side for p, n, side in zip(pixel, values.shape, sides, strict=True)]
+    block = values[tuple(slice(a, max(a + 1, b)) for a, b in zip(starts, ends, strict=True))]
+    sizes = np.nan_to_num(np.abs(block.astype(np.float64)), nan=np.inf)
+    place = np.unravel_index(sizes.argmax(), sizes.shape)
+    return tuple(int(start + i) for start, i in zip(starts, place, strict=True))
 
 
 def png_of(rgb: np.ndarray) -> bytes:

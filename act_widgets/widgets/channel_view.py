@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import ipywidgets
 import numpy as np
 from PIL import Image
 
-from ..rendering import pictures
-from ..rendering.palettes import DIVERGING, SEQUENTIAL
+from ..rendering import charts, pictures, plots
+from ..rendering.palettes import CHART, DIVERGING, SEQUENTIAL
 from ..rendering.pictures import Picture, Scale
 from ..session import Session
 from . import text
+from .axes_control import AxesControl
 from .base import View
-from .maps import drawable, maps_of
+from .line_chart import LineChart
+from .maps import Drawn, all_pictures, is_ready, one_picture, photo_under, value_text
 from .surface import Box, Placed, Surface
 
 _SIDE = 560
@@ -23,17 +26,26 @@ _ALONE, _OVER = "alone", "over the input"
 
 @dataclass(frozen=True)
 class ChannelMap:
-    """One channel's map.
+    """One channel's map, line, or number.
 
     Attributes
     ----------
-    array : (height, width) ndarray
+    array : (height, width), (length,) or () ndarray
         As computed.
+    drawn : Drawn
+        What it is a picture of.
+    picture : Picture
+        The map, a line of cells for a sequence, or where a number lies among the layer's.
+    scale : Scale
+        The values at both ends.
     photo : (height, width, 3) uint8 ndarray or None
         The input under it.
+    layer, words : str
+        What is shown.
     """
 
     array: np.ndarray
+    drawn: Drawn
     picture: Picture
     scale: Scale
     photo: np.ndarray | None
@@ -42,7 +54,7 @@ class ChannelMap:
 
 
 class ChannelView(View):
-    """The map of the chosen channel at full resolution.
+    """The chosen channel at full resolution: a map, the line of a sequence, a number among its layer's.
 
     Parameters
     ----------
@@ -59,20 +71,26 @@ class ChannelView(View):
             description="Opacity", min=0, max=1, step=0.05, value=0.6, readout_format=".0%"
         )
         self._surface = Surface(_SIDE, _SIDE)
+        self._chart: LineChart | None = None
         self._bar = ipywidgets.HTML()
         self._under = ipywidgets.HTML()
+        self._shown_map: ChannelMap | None = None
         super().__init__(session)
         self._way.observe(self._on_change, names=["value"])
         self._opacity.observe(self._on_change, names=["value"])
 
     def build(self) -> list[ipywidgets.Widget]:
-        """Return the choice of ground, opacity, the map, its colour bar and its summary."""
-        return [self._way, self._opacity, self._surface.widget, self._bar, self._under]
+        """Return the choice of ground, opacity, axes, the map or line, its colour bar and its summary."""
+        self._axes = AxesControl(self)
+        self._surface.on_hover(self.guarded(self._hover), self._leave)
+        self._place = ipywidgets.VBox([self._surface.widget])
+        return [self._way, self._opacity, self._axes.widget, self._place, self._bar, self._under]
 
     def key(self) -> tuple:
-        """Layer, sample, channel, and whether the input is under it."""
-        chosen = self.session.selection
-        return chosen.layer, chosen.sample, chosen.channel, self._way.value == _OVER
+        """Layer, sample, channel, how axes are chosen and sliders stand, and whether it is over the input."""
+        chosen, axes = self.session.selection, self.session.axes
+        is_over = self._way.value == _OVER
+        return chosen.layer, chosen.sample, chosen.channel, axes.chosen, axes.places, is_over
 
     def look(self) -> float:
         """The opacity over the input."""
@@ -80,37 +98,56 @@ class ChannelView(View):
 
     def is_ready(self, key: tuple) -> bool:
         """Whether the activation can be looked up."""
-        return self.session.reader.is_ready(key[0], key[1], key[2])
+        return is_ready(self.session, key[0], key[1], key[2])
 
     def compute(self, key: tuple) -> ChannelMap:
-        """Return the channel's map and what to say of it."""
-        layer, sample, channel, over = key
-        tap = self.session.tap(layer)
-        values = drawable(self.session.reader.sample_channel(layer, sample, channel), tap)
-        values = maps_of(values).array[0]
+        """Return the channel's picture and what to say of it."""
+        layer, sample, channel, *_, is_over = key
+        if not self.session.axes[layer].plane:
+            return self._number(layer, sample, channel)
+        drawn = one_picture(self.session, layer, sample, channel)
+        values = drawn.array[0]
         scale = pictures.finite_scale(values)
-        indices = pictures.quantised(values, scale)
-        drawn = Picture(indices, DIVERGING if scale.signed else SEQUENTIAL[0])
-        photo = self.session.photos[sample] if over else None
-        return ChannelMap(values, drawn, scale, photo, layer, f"channel {channel}")
+        # A canvas would leave out rows and columns of what is larger than itself.
+        share = min(1.0, _SIDE / max(values.shape))
+        shown = pictures.resampled(values[None], [max(1, int(n * share)) for n in values.shape])[0]
+        indices = pictures.quantised(np.atleast_2d(shown), scale)
+        picture = Picture(indices, DIVERGING if scale.signed else SEQUENTIAL[0])
+        photo = photo_under(self.session, sample) if is_over and drawn.axes.is_spatial else None
+        return ChannelMap(values, drawn, picture, scale, photo, layer, drawn.name_of(drawn.first))
+
+    def _number(self, layer: str, sample: int, channel: int) -> ChannelMap:
+        """Return where the chosen number lies among those of its layer."""
+        drawn = all_pictures(self.session, layer, sample, channel)
+        scale = plots.with_zero(pictures.finite_scale(drawn.array))
+        picture = Picture(plots.marks(drawn.array, drawn.chosen, scale, 64, _SIDE), CHART)
+        value, words = drawn.array[drawn.chosen], drawn.name_of(drawn.chosen)
+        return ChannelMap(value, drawn, picture, scale, None, layer, words)
 
     def draw(self, result: ChannelMap) -> None:
-        """Show the map, above the input if that is wanted."""
-        height, width = result.array.shape
-        shape = result.photo.shape[:2] if result.photo is not None else (height, width)
-        box = fitted(shape, _SIDE)
-        placed = [Placed(result.picture.png(), (height, width), box, self._alpha(result))]
-        if result.photo is not None:
-            placed.insert(0, Placed(pictures.png_of(result.photo), shape, box))
-        self._surface.resize(round(box.width), round(box.height))
-        self._surface.show(placed)
-        self._opacity.layout.display = None if self._way.value == _OVER else "none"
-        self._bar.value = text.colour_bar(result.picture.colours, result.scale)
-        self._under.value = text.caption(summary(result.array))
+        """Show the map, above the input if that is wanted, the line, or the number."""
+        is_map, is_line = result.array.ndim == 2, result.array.ndim == 1
+        if is_line:
+            self._line_chart().show(result.array, result.drawn.axes.plane[0])
+        else:
+            self._show_picture(result)
+        self._surface.widget.layout.display = "none" if is_line else None
+        if self._chart is not None:
+            self._chart.widget.layout.display = None if is_line else "none"
+        self._way.layout.display = None if result.drawn.axes.is_spatial else "none"
+        self._opacity.layout.display = None if result.photo is not None else "none"
+        self._bar.value = text.colour_bar(result.picture.colours, result.scale) if is_map else ""
+        if not (is_map or is_line):
+            self._bar.value = text.ends(result.scale)
+        self._shown_map = result
+        self._axes.show(result.layer, result.drawn)
         self.note(result.words, result.layer)
+        self._leave()
 
     def picture(self, result: ChannelMap) -> bytes:
-        """Return the map as a PNG, over the input if that is shown."""
+        """Return the map as a PNG, over the input if that is shown; the line or the number as a chart."""
+        if result.array.ndim == 1:
+            return pictures.png_of(charts.line(result.array, result.drawn.axes.plane[0]))
         large = pictures.enlarged(result.picture.rgb(), _SIDE)
         if result.photo is None:
             return pictures.png_of(large)
@@ -119,10 +156,45 @@ class ChannelView(View):
 
     def release(self) -> None:
         """Free the canvases."""
+        self._axes.close()
         self._surface.close()
 
-    def _alpha(self, result: ChannelMap) -> float:
-        return 1.0 if result.photo is None else self._opacity.value
+    def _show_picture(self, result: ChannelMap) -> None:
+        shape = result.picture.indices.shape
+        ground = shape if result.photo is None else result.photo.shape[:2]
+        box = fitted(ground, _SIDE)
+        alpha = 1.0 if result.photo is None else self._opacity.value
+        placed = [Placed(result.picture.png(), (shape[0], shape[1]), box, alpha)]
+        if result.photo is not None:
+            placed.insert(0, Placed(pictures.png_of(result.photo), (ground[0], ground[1]), box))
+        self._surface.resize(round(box.width), round(box.height))
+        self._surface.show(placed)
+
+    def _line_chart(self) -> LineChart:
+        """Return the chart, made when it is first needed."""
+        if self._chart is None:
+            self._chart = LineChart()
+            self._place.children = (*self._place.children, self._chart.widget)
+        return self._chart
+
+    def _hover(self, x: float, y: float) -> None:
+        result = self._shown_map
+        if result is None or result.array.ndim != 2:
+            return
+        canvas, sides = self._surface.canvas, result.picture.indices.shape
+        at = [
+            int(p * n / end) for p, n, end in zip((y, x), sides, (canvas.height, canvas.width), strict=True)
+        ]
+        if all(0 <= i < n for i, n in zip(at, sides, strict=True)):
+            place = pictures.largest_at(result.array, at, sides)
+            self._under.value = text.caption(result.drawn.point(result.drawn.first, *place))
+
+    def _leave(self, *event: Any) -> None:
+        result = self._shown_map
+        if result is None:
+            return
+        words = summary(result.array) if result.array.ndim else standing(result.drawn.array, result.array)
+        self._under.value = text.caption(words)
 
 
 def fitted(shape: tuple[int, ...], side: int) -> Box:
@@ -143,3 +215,9 @@ def summary(values: np.ndarray) -> str:
         f"mean {text.number(float(mean))} · max {text.number(float(finite.max()))} · "
         f"zeros {np.mean(finite == 0):.0%}{bad}"
     )
+
+
+def standing(values: np.ndarray, value: np.ndarray) -> str:
+    """Return a number, and how many of its layer's are above it, in words."""
+    above = int((values > value).sum())
+    return f"{value_text(value)} · {above} of {len(values)} are higher"

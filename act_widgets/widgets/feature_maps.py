@@ -1,73 +1,29 @@
-"""All feature maps of a layer in a grid."""
+"""All channels of a layer in a grid: maps, a heat map or lines of sequences, bars of vectors."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets
-import numpy as np
 
-from ..rendering import pictures
-from ..rendering.palettes import DIVERGING, SEQUENTIAL
-from ..rendering.pictures import Mosaic, Picture, Scale
+from ..rendering.axes import one_of
+from ..rendering.palettes import CHART, DIVERGING, SEQUENTIAL
+from ..rendering.pictures import enlarged, png_of
 from ..session import Session
 from . import text
+from .axes_control import AxesControl
 from .base import View
-from .maps import as_maps
+from .grid import HEAT, LINES, OWN, SHARED, SIDE, Grid, grid_of, page_size
+from .maps import all_pictures, is_ready, with_choice
 from .surface import Box, Placed, Surface
-
-PAGE = 64
-_SIDE = 560
-_LEAST = 24
-_OWN, _SHARED = "per map", "per layer"
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A page of maps.
-
-    Attributes
-    ----------
-    array : (channels, height, width) ndarray
-        The maps of the page, as computed.
-    first : int
-        Channel of the first.
-    pages : int
-        Number of pages.
-    words : str
-        What is shown.
-    times : int
-        Pixels of the picture along each cell of a map.
-    """
-
-    array: np.ndarray
-    first: int
-    pages: int
-    words: str
-    times: int
-    mosaic: Mosaic
-    picture: Picture
-    scale: Scale | None
-    png: bytes
-
-    def box(self, channel: int) -> Box | None:
-        """Return where a channel's map lies on the canvas, or None if it is on another page."""
-        if not self.first <= channel < self.first + len(self.array):
-            return None
-        zoom = self.zoom
-        top, left = self.mosaic.corner(channel - self.first)
-        return Box(left * zoom, top * zoom, self.mosaic.width * zoom, self.mosaic.height * zoom)
-
-    @property
-    def zoom(self) -> float:
-        """Canvas pixels for each pixel of the picture; the longer side may be twice as long."""
-        height, width = self.mosaic.shape
-        return min(_SIDE / width, 2 * _SIDE / height)
 
 
 class FeatureMaps(View):
-    """The maps of every channel of the layer, by pages of 64. A click selects the channel.
+    """What a layer computes for a sample, all channels by pages. A click selects the channel.
+
+    The layer's axes decide what is drawn: vectors are bars, sequences a heat map or lines, pictures maps;
+    volumes and image sequences have sliders for what a map does not show. They are guessed, shown, and can
+    be changed.
 
     Parameters
     ----------
@@ -78,153 +34,152 @@ class FeatureMaps(View):
         values of both signs are drawn in red and blue, zero in the middle.
     scale : str
         ``"per map"`` or ``"per layer"``: whether each map has colours of its own range.
+    sequences : str
+        ``"heat map"`` or ``"lines"``: how sequences are drawn.
     """
 
     title = "Feature maps"
     watches = ("layer", "channel", "sample")
 
-    def __init__(self, session: Session, *, colours: str = SEQUENTIAL[0], scale: str = _OWN) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        colours: str = SEQUENTIAL[0],
+        scale: str = OWN,
+        sequences: str = HEAT,
+    ) -> None:
         self._colours = ipywidgets.Dropdown(options=SEQUENTIAL, value=colours, layout={"width": "84px"})
         self._colours.tooltip = "Colour map"
         self._scale = ipywidgets.ToggleButtons(
-            options=[_OWN, _SHARED],
+            options=[OWN, SHARED],
             value=scale,
             tooltips=["Each map uses all colours", "All maps share one scale"],
         )
+        self._sequences = ipywidgets.ToggleButtons(options=[HEAT, LINES], value=sequences)
         self._page = ipywidgets.IntSlider(description="Page", min=1, max=1, value=1)
-        self._surface = Surface(_SIDE, _SIDE)
+        self._surface = Surface(SIDE, SIDE)
         self._bar = ipywidgets.HTML()
-        self._under = ipywidgets.HTML(text.caption(_HINT))
+        self._under = ipywidgets.HTML()
         self._grid: Grid | None = None
-        self._last_channel: tuple[str, int] | None = None
+        self._followed: tuple[str, int] | None = None
         super().__init__(session)
-        for control in (self._colours, self._scale, self._page):
+        for control in (self._colours, self._scale, self._sequences, self._page):
             control.observe(self._on_change, names=["value"])
 
     def build(self) -> list[ipywidgets.Widget]:
-        """Return scale, colours and page, the grid, its colour bar, and a line for the pointer."""
+        """Return how it is drawn, axes, page, the grid, its colour bar, and a line for the pointer."""
+        self._axes = AxesControl(self)
         self._surface.widget.add_class("aw-click")
         self._surface.on_click(self.guarded(self._click))
         self._surface.on_hover(self.guarded(self._hover), self._leave)
-        choices = ipywidgets.HBox([self._scale, self._colours], layout={"flex_flow": "row wrap"})
-        return [choices, self._page, self._surface.widget, self._bar, self._under]
+        choices = ipywidgets.HBox(
+            [self._scale, self._sequences, self._colours], layout={"flex_flow": "row wrap"}
+        )
+        return [choices, self._axes.widget, self._page, self._surface.widget, self._bar, self._under]
 
     def key(self) -> tuple:
-        """Layer, sample, page, scale and colours."""
-        chosen = self.session.selection
+        """Layer, sample, how its axes are chosen and its sliders stand, page, and how it is drawn."""
+        chosen, axes = self.session.selection, self.session.axes
         self._follow_channel(chosen.layer, chosen.channel)
-        return chosen.layer, chosen.sample, self._page.value, self._scale.value, self._colours.value
+        spread = axes[chosen.layer].spread_role if axes.knows(chosen.layer) else ""
+        places = tuple(place for place in axes.places if place[0] != spread)
+        look = self._page.value, self._scale.value, self._colours.value, self._sequences.value
+        return chosen.layer, chosen.sample, axes.chosen, places, *look
 
-    def look(self) -> int:
-        """The channel that is framed."""
-        return self.session.selection.channel
+    def look(self) -> tuple:
+        """What decides which picture is framed: the channel, or where sliders stand."""
+        return self.session.selection.channel, self.session.axes.places
 
     def is_ready(self, key: tuple) -> bool:
         """Whether the activation can be looked up."""
-        return self.session.reader.is_ready(key[0], key[1])
+        return is_ready(self.session, key[0], key[1])
 
     def compute(self, key: tuple) -> Grid:
-        """Return a page of maps."""
-        layer, sample, page, scale, colours = key
-        tap = self.session.tap(layer)
-        maps = as_maps(self.session.reader.sample_activation(layer, sample, (page - 1) * PAGE), tap)
-        pages = -(-len(maps.array) // PAGE)
-        first = (min(page, pages) - 1) * PAGE
-        shown = np.asarray(maps.array[first : first + PAGE], np.float32)
-        whole = pictures.finite_scale(maps.array)
-        shared = scale == _SHARED or maps.array.shape[1:] == (1, 1)
-        scales = [whole] * len(shown) if shared else [_like(whole, m) for m in shown]
-        fine = shown.repeat(times := _times(shown), 1).repeat(times, 2)
-        mosaic = pictures.lay_out(len(shown), *fine.shape[1:])
-        drawn = Picture(pictures.tile(fine, scales, mosaic), DIVERGING if whole.signed else colours)
-        return Grid(
-            shown,
-            first,
-            pages,
-            maps.words,
-            times,
-            mosaic,
-            drawn,
-            whole if shared else None,
-            drawn.png(),
-        )
+        """Return a page of pictures."""
+        layer, sample, _, _, page, scale, colours, sequences = key
+        near = (page - 1) * page_size(self.session.axes[layer])
+        drawn = all_pictures(self.session, layer, sample, near)
+        return grid_of(drawn, page, scale, colours, sequences)
 
     def draw(self, grid: Grid) -> None:
         """Show the page and a frame around the chosen channel."""
-        frame = grid.box(self.session.selection.channel)
-        height, width = grid.mosaic.shape
-        box = Box(0, 0, width * grid.zoom, max(1, height * grid.zoom))
-        placed = Placed(grid.png, (height, width), box)
-        self._surface.resize(max(1, round(box.width)), max(24, round(box.height)))
+        drawn = with_choice(self.session, grid.drawn, self.session.selection.channel)
+        frame = grid.box(drawn.chosen) if drawn.count > 1 else None
+        height, width = grid.size
+        placed = Placed(grid.png, grid.mosaic.shape, Box(0, 0, width, height))
+        self._surface.resize(width, height)
         self._surface.show([placed], [frame] if frame else [])
+        layer = self.session.selection.layer
+        self._axes.show(layer, drawn)
         if self._grid is not grid:
             self._grid = grid
-            self._page.max = grid.pages
-            self._page.layout.display = None if grid.pages > 1 else "none"
-            self._colours.disabled = grid.picture.colours == DIVERGING
-            low, high = ("each map's lowest", "highest")
-            self._bar.value = text.colour_bar(grid.picture.colours, grid.scale, low, high)
-            self.note(grid.words, self.session.selection.layer)
-            self._leave()
+            self._say(layer, grid)
 
     def picture(self, grid: Grid) -> bytes:
         """Return the page as a PNG, each cell at least as large as on the screen."""
-        return pictures.png_of(pictures.enlarged(grid.picture.rgb(), _SIDE))
+        least = 1 if grid.picture.colours == CHART else SIDE
+        return png_of(enlarged(grid.picture.rgb(), least))
 
     def release(self) -> None:
         """Free the canvases."""
+        self._axes.close()
         self._surface.close()
+
+    def _say(self, layer: str, grid: Grid) -> None:
+        self._page.max = grid.pages
+        self._page.layout.display = None if grid.pages > 1 else "none"
+        is_chart, plane = grid.picture.colours == CHART, grid.drawn.axes.plane
+        self._scale.layout.display = None if plane else "none"
+        self._sequences.layout.display = None if len(plane) == 1 else "none"
+        self._colours.layout.display = "none" if is_chart else None
+        self._colours.disabled = grid.picture.colours == DIVERGING
+        if is_chart:
+            self._bar.value = text.extent(grid.scale)
+        else:
+            self._bar.value = text.colour_bar(
+                grid.picture.colours, grid.scale, "each map's lowest", "highest"
+            )
+        self.note(grid.drawn.words, layer)
+        self._leave()
 
     def _follow_channel(self, layer: str, channel: int) -> None:
         """Turn to the page of a channel that was chosen elsewhere."""
-        if self._last_channel == (layer, channel):
+        if self._followed == (layer, channel) or not self.session.axes.knows(layer):
             return
-        self._last_channel = (layer, channel)
-        page = channel // PAGE + 1
+        self._followed = (layer, channel)
+        axes = self.session.axes[layer]
+        page = channel // page_size(axes) + 1 if axes.has_channels else 1
         if page != self._page.value:
             self._page.max = max(self._page.max, page)
             self._page.value = page
 
-    def _at(self, x: float, y: float) -> tuple[int, int, int] | None:
-        """Return channel, row and column under a canvas pixel."""
-        grid = self._grid
-        hit = grid.mosaic.tile_at(y / grid.zoom, x / grid.zoom) if grid else None
-        if grid is None or hit is None or hit[0] >= len(grid.array):
-            return None
-        return grid.first + hit[0], hit[1] // grid.times, hit[2] // grid.times
-
     def _click(self, x: float, y: float) -> None:
-        hit = self._at(x, y)
-        if hit is not None:
-            self.session.selection.channel = hit[0]
+        hit = self._grid.at(x, y) if self._grid else None
+        if self._grid is None or hit is None:
+            return
+        drawn, picture = self._grid.drawn, hit[0]
+        if drawn.axes.has_channels:
+            self.session.selection.channel = picture
+        elif drawn.axes.spread_role:
+            self.session.axes.move(drawn.axes.spread_role, picture, drawn.count)
 
     def _hover(self, x: float, y: float) -> None:
-        hit = self._at(x, y)
-        if hit is None or self._grid is None:
+        hit = self._grid.at(x, y) if self._grid else None
+        if self._grid is None or hit is None:
             self._leave()
-            return
-        channel, row, column = hit
-        value = self._grid.array[channel - self._grid.first, row, column]
-        words = f"channel {channel} · row {row}, column {column} · {text.number(float(value))}"
-        self._under.value = text.caption(words)
+        else:
+            self._under.value = text.caption(self._grid.drawn.point(*hit))
 
     def _leave(self, *event: Any) -> None:
         refused = self.session.reader.blocks.refused.get(self.session.selection.layer)
-        self._under.value = text.caption(refused or _HINT)
+        self._under.value = text.caption(refused or self._hint())
 
-
-_HINT = "Point at a map to read its values; click to choose its channel."
-
-
-def _times(maps: np.ndarray) -> int:
-    """Return how often to repeat each cell, so that the gap between small maps stays narrow."""
-    return max(1, -(-_LEAST // max(maps.shape[1:])))
-
-
-def _like(whole: Scale, values: np.ndarray) -> Scale:
-    """Return a map's own scale, symmetric if the layer's is."""
-    own = pictures.finite_scale(values)
-    if not whole.signed:
-        return own
-    bound = max(abs(own.low), abs(own.high))
-    return Scale(-bound, bound)
+    def _hint(self) -> str:
+        if self._grid is None:
+            return ""
+        axes = self._grid.drawn.axes
+        is_heat = len(axes.plane) == 1 and self._sequences.value == HEAT and axes.spread_role
+        lie = f"{axes.spread_role} down, {axes.plane[0]} across. ".capitalize() if is_heat else ""
+        choose = f"; click to choose a {one_of(axes.spread_role)}" if axes.spread_role else ""
+        return f"{lie}Point at it to read values{choose}."

@@ -1,63 +1,136 @@
-"""An activation as maps: one picture for each channel, whatever its rank."""
+"""What is drawn of a layer: a picture for each channel or head, as the axes of the layer say."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import LayerKindError
 from ..keys import Tap
-from ..reading.batches import by_channel
+from ..reading.attention import Attention
+from ..rendering.axes import ATTENTION, Axes, one_of
+from ..session import Session
+from . import text
 
 
 @dataclass(frozen=True)
-class Maps:
-    """A layer's activation for one sample as maps.
+class Drawn:
+    """What is drawn of one sample of a layer.
 
     Attributes
     ----------
-    array : (channels, height, width) ndarray
-        One map for each channel.
-    words : str
-        How the layer's axes became maps, to be said on the screen.
+    array : (pictures,), (pictures, length) or (pictures, rows, columns) ndarray
+        Numbers, lines or maps, as computed.
+    axes : Axes
+        What the layer's axes are.
+    lengths : dict of str to int
+        How long each axis in pictures and on sliders is.
+    places : dict of str to int
+        Where each slider stands along an axis that is not drawn.
+    first : int
+        Number of the first picture.
+    count : int
+        Number of pictures that the layer has.
+    chosen : int
+        Which of them is chosen: by a slider, or the channel that was asked for.
+    remark : str
+        What else is to be said: what was left out, where weights come from.
     """
 
     array: np.ndarray
-    words: str
+    axes: Axes
+    lengths: dict[str, int]
+    places: dict[str, int]
+    first: int
+    count: int
+    chosen: int
+    remark: str
+
+    @property
+    def sliders(self) -> dict[str, tuple[int, int]]:
+        """What sliders there are: place and length by role. Pictures that are no channels have one too."""
+        sliders = {role: (place, self.lengths[role]) for role, place in self.places.items()}
+        if self.axes.spread_role and not self.axes.has_channels:
+            sliders = {self.axes.spread_role: (self.chosen, self.count), **sliders}
+        return sliders
+
+    @property
+    def words(self) -> str:
+        """How many pictures of which size there are."""
+        sizes = " × ".join(map(str, self.lengths.values()))
+        role = self.axes.spread_role
+        what = f"{self.count} {role if self.count != 1 else one_of(role)}" if role else ""
+        return " of ".join(filter(None, (what, sizes))) or "a single number"
+
+    def name_of(self, picture: int) -> str:
+        """Return what a picture is called, such as ``channel 3``."""
+        role = self.axes.spread_role
+        return f"{one_of(role)} {picture}" if role else ""
+
+    def point(self, picture: int, *at: int) -> str:
+        """Return every coordinate of a value, by the roles of its axes, and the value."""
+        sliders = [f"{one_of(role)} {place}" for role, place in self.places.items()]
+        plane = ", ".join(f"{one_of(role)} {i}" for role, i in zip(self.axes.plane, at, strict=True))
+        if self.axes.grid is not None:
+            plane += f" (token {self.axes.grid.extra + at[0] * self.axes.grid.columns + at[1]})"
+        value = value_text(self.array[(picture - self.first, *at)])
+        return " · ".join(filter(None, [self.name_of(picture), *sliders, plane, value]))
 
 
-def as_maps(activation: np.ndarray, tap: Tap) -> Maps:
-    """Return an activation without its batch axis as one map for each channel.
+def all_pictures(session: Session, layer: str, sample: int, channel: int = 0) -> Drawn:
+    """Return every picture of a layer.
+
+    Of a layer that is too large to be kept, the channels around `channel` are.
 
     Raises
     ------
     LayerKindError
         If the layer holds no real numbers.
     """
-    return maps_of(by_channel(drawable(activation, tap), tap.channel_axis))
+    axes = session.axes[layer]
+    if axes.of == ATTENTION:
+        pictures = _attention(session, layer).of_sample(session.reader, sample)
+    else:
+        activation = session.reader.sample_activation(layer, sample, channel)
+        pictures = axes.spread(drawable(activation, session.tap(layer)))
+    return with_choice(session, _drawn(session, layer, pictures, 0, len(pictures)), channel)
 
 
-def maps_of(channels: np.ndarray) -> Maps:
-    """Return ``(channels, ...)`` as one map for each channel.
+def with_choice(session: Session, drawn: Drawn, channel: int) -> Drawn:
+    """Return what is drawn with the picture marked that is chosen now: by a slider, or the channel's."""
+    role = drawn.axes.spread_role
+    chosen = channel if drawn.axes.has_channels else session.axes.place(role, drawn.count)
+    return replace(drawn, chosen=chosen)
 
-    Vectors become one cell for each unit, sequences one row for each channel, volumes their middle
-    slice.
-    """
-    sizes = " × ".join(map(str, channels.shape[1:]))
-    count = f"{len(channels)} channel{'s' if len(channels) != 1 else ''}"
-    if channels.ndim == 1:
-        return Maps(
-            channels[:, None, None], f"{len(channels)} unit{'s' if len(channels) != 1 else ''}, a cell each"
-        )
-    if channels.ndim == 2:
-        return Maps(channels[:, None, :], f"{count} of {sizes} positions, left to right")
-    if channels.ndim == 3:
-        return Maps(channels, f"{count} of {sizes}")
-    middle = channels
-    while middle.ndim > 3:
-        middle = middle[:, middle.shape[1] // 2]
-    return Maps(middle, f"{count} of {sizes}, the middle slice shown")
+
+def one_picture(session: Session, layer: str, sample: int, channel: int) -> Drawn:
+    """Return the picture of a channel, or of the head that is chosen where heads are drawn."""
+    if not session.axes[layer].has_channels:
+        whole = all_pictures(session, layer, sample)
+        return replace(whole, array=whole.array[whole.chosen :][:1], first=whole.chosen)
+    values = drawable(session.reader.sample_channel(layer, sample, channel), session.tap(layer))
+    return _drawn(session, layer, values, channel, session.reader.channels(layer))
+
+
+def photo_under(session: Session, sample: int) -> np.ndarray:
+    """Return the input as a picture, ``(height, width, 3) uint8``: the slice that sliders stand at."""
+    address = session.reader.input_addresses[0]
+    axes = session.axes[address] if address in session.reader.taps else Axes(())
+    # Sliders of a film or volume run along its first axes.
+    lead = axes.sliders if axes.roles[: len(axes.sliders)] == axes.sliders else ()
+    lengths = session.reader.inputs.arrays[0].shape[1:]
+    places = [session.axes.place(role, n) for role, n in zip(lead, lengths, strict=False)]
+    return session.photos.at(sample, places)
+
+
+def is_ready(session: Session, layer: str, sample: int, channel: int | None = None) -> bool:
+    """Whether what is drawn takes no pass of the model; of a channel alone, if it is given."""
+    if not session.axes.knows(layer):
+        return False
+    if session.axes[layer].of == ATTENTION:
+        return _attention(session, layer).is_ready(session.reader, sample)
+    return session.reader.is_ready(layer, sample, channel if session.axes[layer].has_channels else None)
 
 
 def drawable(activation: np.ndarray, tap: Tap) -> np.ndarray:
@@ -69,3 +142,23 @@ def drawable(activation: np.ndarray, tap: Tap) -> np.ndarray:
             f"Received: shape {activation.shape}, {activation.dtype}. Choose a layer of real numbers."
         )
     return activation
+
+
+def value_text(value: np.generic | np.ndarray) -> str:
+    """Return one value: whole numbers as they are, others short."""
+    return str(value) if value.dtype.kind in "biu" else text.number(float(value))
+
+
+def _attention(session: Session, layer: str) -> Attention:
+    found = session.axes.attention(layer)
+    assert found is not None
+    return found
+
+
+def _drawn(session: Session, layer: str, pictures: np.ndarray, first: int, count: int) -> Drawn:
+    axes = session.axes[layer]
+    lengths = axes.lengths(pictures.shape)
+    places = {role: session.axes.place(role, lengths[role]) for role in axes.sliders}
+    origin = f"Attention weights, {_attention(session, layer).origin}" if axes.of == ATTENTION else ""
+    remark = " · ".join(filter(None, (origin, axes.remark)))
+    return Drawn(axes.drawn(pictures, places), axes, lengths, places, first, count, first, remark)

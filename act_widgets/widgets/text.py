@@ -61,6 +61,20 @@ def colour_bar(colours: str, scale: Scale | None, low: str = "", high: str = "")
     )
 
 
+def extent(scale: Scale | None) -> str:
+    """Return the values at the bottom and at the top of bars or lines."""
+    if scale is None:
+        return caption("Each from its lowest value to its highest; a grey line marks 0.")
+    return caption(f"From {number(scale.low)} to {number(scale.high)}, bottom to top; a grey line marks 0.")
+
+
+def ends(scale: Scale) -> str:
+    """Return the values at the left and at the right of a picture, below it."""
+    return (
+        f'<div class="aw-bar aw-ends"><span>{number(scale.low)}</span><span>{number(scale.high)}</span></div>'
+    )
+
+
 def alert(error: BaseException) -> str:
     """Return an error as a panel: what happened, and the traceback folded away."""
     known = isinstance(error, ActWidgetsError)

@@ -1,0 +1,79 @@
+"""What the axes of a layer are: shown, to be changed, and a slider for each that is not drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+
+from ..rendering.axes import Axes, one_of
+from . import text
+from .base import View
+from .maps import Drawn
+
+
+class AxesControl:
+    """A list of what a layer's axes may be, sliders, and what else is to be said of what is drawn.
+
+    Parameters
+    ----------
+    view : View
+        Whose card it is in. It follows what all views of the session share.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self.list = ipywidgets.Dropdown(layout={"width": "auto"}, tooltip="What the layer's axes are")
+        self.list.add_class("aw-wide")
+        self.sliders: dict[str, ipywidgets.IntSlider] = {}
+        self._boxes = ipywidgets.VBox()
+        self._remark = ipywidgets.HTML()
+        self._shown: tuple | None = None
+        self.widget = ipywidgets.VBox([self.list, self._boxes, self._remark])
+        self.widget.add_class("aw-axes")
+        self.list.observe(view.guarded(self._picked), names=["value"])
+        view.session.axes.observe(self._on_change, names=["chosen", "places"])
+
+    def show(self, layer: str, drawn: Drawn) -> None:
+        """Show what is drawn of a layer."""
+        shown = layer, drawn.axes, drawn.sliders, drawn.remark
+        if shown == self._shown:
+            return
+        self._shown = shown
+        offered = dict.fromkeys([*self._view.session.axes.choices(layer), drawn.axes])
+        options = [(axes.words, axes) for axes in offered]
+        with self._view.following():
+            if list(self.list.options) != options:
+                self.list.options = options
+            self.list.value = drawn.axes
+            for role in drawn.sliders:
+                if role not in self.sliders:
+                    self._add_slider(role)
+            for role, slider in self.sliders.items():
+                slider.layout.display = "" if role in drawn.sliders else "none"
+            for role, (place, length) in drawn.sliders.items():
+                self.sliders[role].max = length - 1
+                self.sliders[role].value = place
+        self._remark.value = text.caption(drawn.remark)
+
+    def close(self) -> None:
+        """Stop following the session."""
+        self._view.session.axes.unobserve(self._on_change, names=["chosen", "places"])
+
+    def _add_slider(self, role: str) -> None:
+        slider = ipywidgets.IntSlider(description=one_of(role).capitalize(), min=0, layout={"width": "auto"})
+        slider.observe(self._view.guarded(lambda change: self._moved(role, change)), names=["value"])
+        self.sliders[role] = slider
+        self._boxes.children = tuple(self.sliders.values())
+
+    def _picked(self, change: dict[str, Any]) -> None:
+        if not self._view.is_following and isinstance(change["new"], Axes):
+            session = self._view.session
+            session.axes[session.selection.layer] = change["new"]
+
+    def _moved(self, role: str, change: dict[str, Any]) -> None:
+        if not self._view.is_following:
+            self._view.session.axes.move(role, change["new"], self.sliders[role].max + 1)
+
+    def _on_change(self, change: dict[str, Any]) -> None:
+        self._view.refresh()

@@ -1,0 +1,185 @@
+"""A page of pictures side by side, and which number lies under a pixel of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..rendering import pictures, plots
+from ..rendering.axes import Axes
+from ..rendering.palettes import CHART, DIVERGING
+from ..rendering.pictures import Mosaic, Picture, Scale
+from .maps import Drawn
+from .surface import Box
+
+SIDE = 560
+OWN, SHARED = "per map", "per layer"
+HEAT, LINES = "heat map", "lines"
+
+_PAGE, _PAGE_OF_BARS = 64, 1024
+# Small maps are enlarged, so that the gap between them stays narrow.
+_LEAST = 24
+_NARROWEST_BAR = 4
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A page of pictures.
+
+    Attributes
+    ----------
+    array : (pictures, ...) ndarray
+        The numbers of the page, as computed.
+    drawn : Drawn
+        The whole layer.
+    first : int
+        Number of the first picture.
+    pages : int
+        Number of pages.
+    mosaic : Mosaic
+        Where the pictures lie.
+    size : tuple of int
+        Height and width of the canvas that it fills.
+    picture : Picture
+        All of it.
+    scale : Scale or None
+        Values at both ends of the colours, or of the bars; None if each picture has its own.
+    png : bytes
+        The picture.
+    """
+
+    array: np.ndarray
+    drawn: Drawn
+    first: int
+    pages: int
+    mosaic: Mosaic
+    size: tuple[int, int]
+    picture: Picture
+    scale: Scale | None
+    png: bytes
+
+    def box(self, picture: int) -> Box | None:
+        """Return where a picture lies on the canvas, or None if it is on another page."""
+        if not self.first <= picture < self.first + len(self.array):
+            return None
+        down, across = self._zoom
+        top, left = self.mosaic.corner(picture - self.first)
+        return Box(left * across, top * down, self.mosaic.width * across, self.mosaic.height * down)
+
+    def at(self, x: float, y: float) -> tuple[int, ...] | None:
+        """Return which picture is under a canvas pixel, and the indices of the number there in it.
+
+        Where several numbers share the pixel, it is the largest in size.
+        """
+        down, across = self._zoom
+        hit = self.mosaic.tile_at(y / down, x / across)
+        if hit is None or hit[0] >= len(self.array):
+            return None
+        values = self.array[hit[0]]
+        along = slice(2 - values.ndim, None)  # a line has no rows, a number neither rows nor columns
+        pixel, sides = [*hit[1:]][along], [self.mosaic.height, self.mosaic.width][along]
+        return (self.first + hit[0], *pictures.largest_at(values, pixel, sides))
+
+    @property
+    def _zoom(self) -> tuple[float, float]:
+        height, width = self.mosaic.shape
+        return self.size[0] / height, self.size[1] / width
+
+
+def page_size(axes: Axes) -> int:
+    """Return how many pictures are on a page."""
+    return _PAGE if axes.plane else _PAGE_OF_BARS
+
+
+def grid_of(drawn: Drawn, page: int, scale: str, colours: str, sequences: str) -> Grid:
+    """Return a page of a layer's pictures.
+
+    Parameters
+    ----------
+    drawn : Drawn
+        The layer.
+    page : int
+        Counted from 1; the last one if there are fewer.
+    scale : str
+        Whether each picture has a scale of its own.
+    colours : str
+        Colour map where no value is negative.
+    sequences : str
+        Whether sequences are a heat map or lines.
+    """
+    most = page_size(drawn.axes)
+    pages = -(-drawn.count // most)
+    first = (min(page, pages) - 1) * most
+    shown = drawn.array[first : first + most]
+    whole = pictures.finite_scale(drawn.array)
+    is_shared = scale == SHARED or drawn.array[0].size == 1
+    scales = [whole] * len(shown) if is_shared else [_like(whole, values) for values in shown]
+    if shown.ndim == 1:
+        colours, whole = CHART, plots.with_zero(whole)
+        tiles, mosaic, size = _bars(shown, whole)
+    elif shown.ndim == 2 and sequences == LINES:
+        colours = CHART
+        tiles, mosaic, size = _lines(shown, scales)
+    else:
+        colours = DIVERGING if whole.signed else colours
+        tiles, mosaic, size = (_rows if shown.ndim == 2 else _maps)(shown, scales)
+    picture = Picture(pictures.laid(tiles, mosaic), colours)
+    return Grid(
+        shown, drawn, first, pages, mosaic, size, picture, whole if is_shared else None, picture.png()
+    )
+
+
+Laid = tuple[Iterable[np.ndarray], Mosaic, tuple[int, int]]
+
+
+def _maps(values: np.ndarray, scales: Sequence[Scale]) -> Laid:
+    times = max(1, -(-_LEAST // max(values.shape[1:])))
+    zoom = _zoom(pictures.lay_out(len(values), *values.shape[1:]))
+    shape = [n * times if zoom >= 1 else max(1, int(n * zoom)) for n in values.shape[1:]]
+    fine = pictures.resampled(values, shape)
+    mosaic = pictures.lay_out(len(values), *fine.shape[1:])
+    height, width = (n * _zoom(mosaic) for n in mosaic.shape)
+    return _quantised(fine, scales), mosaic, (max(24, round(height)), max(1, round(width)))
+
+
+def _zoom(mosaic: Mosaic) -> float:
+    """Return canvas pixels for each pixel of a picture; the longer side may be twice as long."""
+    height, width = mosaic.shape
+    return min(SIDE / width, 2 * SIDE / height)
+
+
+def _rows(values: np.ndarray, scales: Sequence[Scale]) -> Laid:
+    """Return sequences as a heat map, channels down."""
+    fine = pictures.resampled(values, [min(values.shape[1], SIDE)])
+    mosaic = Mosaic(len(fine), 1, 1, fine.shape[1], gap=0)
+    return _quantised(fine[:, None], scales), mosaic, (int(np.clip(24 * len(fine), 120, SIDE)), SIDE)
+
+
+def _lines(values: np.ndarray, scales: Sequence[Scale]) -> Laid:
+    columns = 1 if len(values) <= 3 else 2 if len(values) <= 12 else 4
+    rows = -(-len(values) // columns)
+    mosaic = Mosaic(rows, columns, int(np.clip(SIDE // rows, 48, 160)), SIDE // columns - 10, gap=10)
+    return plots.lines(values, scales, mosaic.height, mosaic.width), mosaic, mosaic.shape
+
+
+def _bars(values: np.ndarray, scale: Scale) -> Laid:
+    rows = -(-len(values) * _NARROWEST_BAR // SIDE)
+    columns = -(-len(values) // rows)
+    height = int(np.clip(360 // rows, 45, 200))
+    mosaic = Mosaic(rows, columns, height, min(56, SIDE // columns), gap=0)
+    return plots.bars(values, scale, height, mosaic.width), mosaic, mosaic.shape
+
+
+def _quantised(values: np.ndarray, scales: Sequence[Scale]) -> list[np.ndarray]:
+    return [pictures.quantised(one, scale) for one, scale in zip(values, scales, strict=True)]
+
+
+def _like(whole: Scale, values: np.ndarray) -> Scale:
+    """Return a picture's own scale, symmetric if the layer's is."""
+    own = pictures.finite_scale(values)
+    if not whole.signed:
+        return own
+    bound = max(abs(own.low), abs(own.high))
+    return Scale(-bound, bound)
