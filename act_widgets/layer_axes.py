@@ -25,7 +25,8 @@ class LayerAxes(HasTraits):
     """The axes of every layer: guessed, unless somebody said what they are.
 
     ``session.axes["conv"]`` gives them, ``session.axes["conv"] = "time × height × width × channels"`` sets
-    them for all views of the session, and ``del session.axes["conv"]`` goes back to the guess.
+    them for all views of the session, and ``del session.axes["conv"]`` goes back to the guess. Patches
+    come with their grid: ``"patches (4 × 8) × features"``.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ class LayerAxes(HasTraits):
         tap = self._tap(layer)
         if isinstance(axes, str):
             known = {form: offer for offer in self.choices(layer) for form in (str(offer), offer.words)}
-            axes = known.get(axes) or read_axes(axes)
+            axes = known.get(axes) or read_axes(axes, shape=_shape(tap))
         self._check(tap, axes)
         self._choose(tap, axes)
 
@@ -198,8 +199,10 @@ class LayerAxes(HasTraits):
             shape = (None, None, keys)
         if len(axes.roles) != len(shape):
             return f"it has {len(shape)}"
-        if axes.grid is not None and axes.grid.tokens != shape[axes.roles.index(PATCHES)]:
-            return f"the grid takes {axes.grid.tokens} tokens"
+        if axes.grid is not None:
+            tokens = shape[axes.roles.index(PATCHES)]
+            if axes.grid.tokens != tokens or axes.grid.extra < 0:
+                return f"{axes.grid.rows} × {axes.grid.columns} patches are not among {tokens} tokens"
         return None
 
 

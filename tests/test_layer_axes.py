@@ -113,6 +113,18 @@ def test_a_grid_that_no_longer_fits_is_let_go():
     assert session.axes["mix"].grid is None
 
 
+def test_a_grid_can_be_stated():
+    session = aw.Session(*vision_transformer())
+    session.selection.layer = "mix"
+    grid = aw.FeatureMaps(session)
+    session.axes["mix"] = "patches (4 x 16) × features"
+    values = session.activation("mix")[0]
+    np.testing.assert_array_equal(grid.array, values[1:].reshape(4, 16, 16).transpose(2, 0, 1))
+    assert "1 token before them left out" in text_of(grid._axes._remark.value)
+    with pytest.raises(aw.InputError, match="9 × 9 patches are not among 65 tokens"):
+        session.axes["mix"] = "patches (9 × 9) × features"
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
@@ -193,3 +205,25 @@ def test_of_a_layer_too_large_to_keep_other_channels_are_kept_by_their_axis():
     session.selection.channel = 66
     settle(session)
     np.testing.assert_array_equal(view.array, np.maximum(session.activation("image")[0, 66], 0))
+
+
+def test_words_beside_a_picture_are_not_taken_for_its_patches():
+    """Both have sixteen tokens; which of them come from the picture takes a trace, made in the worker."""
+    image, text = keras.Input((8, 8, 1), name="image"), keras.Input((16, 3), name="text")
+    patches = layers.Reshape((16, 4), name="tokens")(layers.Conv2D(4, 2, strides=2, name="patch")(image))
+    words = layers.Dense(4, activation="relu", name="words")(text)
+    both = layers.Concatenate(name="both")([layers.GlobalMaxPooling1D()(y) for y in (patches, words)])
+    model = shaken(keras.Model([image, text], layers.Dense(3, name="out")(both)))
+    session = aw.Session(model, [batch(2, 8, 8, 1), batch(2, 16, 3)])
+    session.selection.layer = "tokens"
+    grid, view = aw.FeatureMaps(session), aw.ChannelView(session)
+    settle(session)
+    assert grid.array.shape == (4, 4, 4)
+    session.selection.layer = "words"
+    settle(session)
+    assert grid.array.shape == (4, 16)
+    np.testing.assert_array_equal(view.array, session.activation("words")[0, :, 0])
+    session.axes["words"] = "patches × features"
+    settle(session)
+    assert grid.array.shape == (4, 4, 4)
+    assert not any(alert_of(card) for card in (grid, view))

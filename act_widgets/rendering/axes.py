@@ -23,6 +23,8 @@ _PLANES = (_FOLDED, ("height", "width"), ("queries", "keys"))
 # Neighbours on these axes lie beside one another in no picture.
 _NEVER_DRAWN = ("depth", "heads")
 
+_STATED_GRID = re.compile(r"patches\s*\(\s*(\d+)\s*[×x]\s*(\d+)\s*\)")
+
 _ONE = {
     "height": "row",
     "width": "column",
@@ -174,6 +176,16 @@ def one_of(role: str) -> str:
     return _ONE.get(role, role[:-1] if role.endswith("s") and not role.endswith("ss") else role)
 
 
-def read_axes(words: str, grid: Grid | None = None, of: str = ACTIVATION) -> Axes:
-    """Return axes written as words: ``"time × channels"``, ``"time x channels"`` or ``"time, channels"``."""
-    return Axes(tuple(part for part in re.split(r"[\s,×]+", words.strip()) if part != "x"), grid, of)
+def read_axes(words: str, grid: Grid | None = None, shape: tuple[int, ...] = ()) -> Axes:
+    """Return axes written as words: ``"time × channels"``, ``"time x channels"`` or ``"time, channels"``.
+
+    ``"patches (4 × 8) × features"`` states the grid; `shape`, that of the activation, then tells how many
+    tokens stand before the patches.
+    """
+    stated = _STATED_GRID.search(words)
+    plain = _STATED_GRID.sub(PATCHES, words, 1).strip()
+    roles = tuple(part for part in re.split(r"[\s,×]+", plain) if part != "x")
+    if stated and PATCHES in roles[: len(shape)]:
+        rows, columns = int(stated[1]), int(stated[2])
+        grid = Grid(shape[roles.index(PATCHES)] - rows * columns, rows, columns)
+    return Axes(roles, grid)
