@@ -34,6 +34,9 @@ STATE_SECONDS = 60
 # Console errors that are not ours, each with its reason.
 ALLOWED_CONSOLE_ERRORS: tuple[str, ...] = ()
 
+# The same of uncaught errors. Notebook 7.6 throws this one whenever it is loaded, also without any widget.
+ALLOWED_PAGE_ERRORS: tuple[str, ...] = (r"Cannot read properties of undefined \(reading 'schema'\)",)
+
 EMPTY_NOTEBOOK = {
     "cells": [],
     "metadata": {
@@ -109,7 +112,7 @@ class Lab:
         self.page = self._context.new_page()
         self.page.set_default_timeout(STATE_SECONDS * 1000)
         self.page.set_default_navigation_timeout(PAGE_SECONDS * 1000)
-        self.page.on("pageerror", lambda error: self.errors.append(f"page error: {error}"))
+        self.page.on("pageerror", self._on_page_error)
         self.page.on("crash", lambda: self.errors.append("the page crashed"))
         self.page.on("console", self._on_console)
         where = f"lab/workspaces/tests/tree/{path}?reset&" if self._app == "lab" else f"notebooks/{path}?"
@@ -238,9 +241,7 @@ class Lab:
 
     def pixels(self, canvas: Locator) -> np.ndarray:
         """Return what was drawn on a canvas, ``(height, width, 4) uint8``, as the page holds it."""
-        url = canvas.evaluate("canvas => canvas.toDataURL('image/png')")
-        picture = base64.b64decode(url.partition(",")[2])
-        return np.asarray(Image.open(io.BytesIO(picture)).convert("RGBA"))
+        return pixels_of(canvas)
 
     # Waiting
 
@@ -296,6 +297,10 @@ class Lab:
         kernel = "() => testLab.kernelErrors"
         self.until(lambda: re.search(pattern, _plain("\n".join([*self.errors, *self.page.evaluate(kernel)]))))
 
+    def _on_page_error(self, error: PlaywrightError) -> None:
+        if not any(re.search(allowed, str(error)) for allowed in ALLOWED_PAGE_ERRORS):
+            self.errors.append(f"page error: {error}")
+
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type != "error":
             return
@@ -315,6 +320,13 @@ class Lab:
         if "error" in outcome:
             raise PlaywrightError(outcome["error"])
         return outcome["value"]
+
+
+def pixels_of(canvas: Locator) -> np.ndarray:
+    """Return what was drawn on a canvas, ``(height, width, 4) uint8``, as the page holds it."""
+    url = canvas.evaluate("canvas => canvas.toDataURL('image/png')")
+    picture = base64.b64decode(url.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGBA"))
 
 
 def _plain(text: str) -> str:
