@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from traitlets import HasTraits, Int, Tuple, Unicode, observe, validate
+from traitlets import Bool, HasTraits, Int, Tuple, Unicode, observe, validate
 
 from .errors import InputError, TargetError, listed, nearest
 
@@ -15,6 +15,7 @@ class Legal(Protocol):
     """What a selection may hold for one model and batch."""
 
     methods: Sequence[str]
+    orders: Sequence[str]
 
     @property
     def samples(self) -> int:
@@ -55,6 +56,11 @@ class Selection(HasTraits):
     method = Unicode("grad_cam", help="Name of the attribution method.")
     scores = Unicode("", help="'logits' or 'probabilities'; empty for what the method usually explains.")
     parameters = Tuple(help="Pairs of name and value for the method; what is left out has its default.")
+
+    order = Unicode(
+        "index", help="What channels are ordered by: 'index', 'mean', 'max', 'variance', 'weight'."
+    )
+    hide_dead = Bool(False, help="Whether channels are left out that are 0 everywhere in the batch.")
 
     def __init__(self, legal: Legal, layer: str, **values: Any) -> None:
         self._legal = legal
@@ -112,6 +118,15 @@ class Selection(HasTraits):
                 )
         self._legal.check_parameters(self.method, given)
         return tuple(given.items())
+
+    @validate("order")
+    def _valid_order(self, proposal: dict) -> str:
+        if proposal["value"] not in self._legal.orders:
+            raise InputError(
+                f"Channels have no such order. Received: order={proposal['value']!r}. "
+                f"Expected: one of {listed(self._legal.orders)}."
+            )
+        return proposal["value"]
 
     @validate("method")
     def _valid_method(self, proposal: dict) -> str:

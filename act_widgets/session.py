@@ -24,6 +24,7 @@ from .layer_axes import LayerAxes
 from .model_graph import Graph
 from .reading.attention import attention_of, no_attention
 from .reading.edit import channel_change
+from .reading.ordering import ORDERS, WEIGHT, Ordered, ordered
 from .reading.reader import Reader
 from .reading.targets import explained
 from .rendering.photos import Photos
@@ -234,6 +235,13 @@ class Session(HasTraits):
         return self.reader.variants.resume(
             self.tap(layer).address, channel_change(self.reader, layer, channels, scale, replace)
         )
+
+    def ordered_channels(self, layer: str, sample: int) -> Ordered:
+        """Return the channels of a layer in the order of the selection, perhaps less the dead ones."""
+        self.follow_weights()
+        chosen = self.selection
+        target = self.explained_target(sample) if chosen.order == WEIGHT else 0
+        return ordered(self.reader, layer, sample, chosen.order, chosen.hide_dead, target)
 
     def predictions(self, sample: int) -> np.ndarray:
         """Return the main output for one sample, positions averaged, ``(units,)``."""
@@ -476,6 +484,7 @@ class _Legal:
     """What a session's selection may hold."""
 
     methods: Sequence[str] = tuple(METHODS)
+    orders: Sequence[str] = ORDERS
 
     def __init__(self, session: Session) -> None:
         self._session = session

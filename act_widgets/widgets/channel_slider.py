@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import ipywidgets
 import numpy as np
 
+from ..reading.ordering import INDEX, ORDERS, Ordered
 from ..session import Session
+from . import text
+from .channel_order import OF_ORDER, is_ordered, order_key
 from .choice_list import Option
 from .control import Choice, Control
+
+_WORDS = {"weight": "weight for the class"}
+
+
+@dataclass(frozen=True)
+class Channels(Choice):
+    """The channels on offer, in their order."""
+
+    ordered: Ordered
 
 
 class ChannelSlider(Control):
     """A slider over the layer's channels, with a button that plays through them.
+
+    They come by number, by a statistic of the sample's activation, or by their weight for what is
+    explained, largest first; dead ones can be left out. The grid of feature maps follows.
 
     Parameters
     ----------
@@ -20,37 +37,79 @@ class ChannelSlider(Control):
     """
 
     title = "Channel"
-    watches = ("layer", "channel")
+    watches = ("layer", "channel", "sample", *OF_ORDER)
 
     def __init__(self, session: Session) -> None:
         self._slider = ipywidgets.IntSlider(min=0, max=0, layout={"width": "auto", "flex": "1 1 auto"})
         self._play = ipywidgets.Play(min=0, max=0, interval=250, show_repeat=False)
+        self._order = ipywidgets.Dropdown(
+            options=[(_WORDS.get(order, order), order) for order in ORDERS],
+            description="Order",
+            layout={"width": "auto", "flex": "1 1 150px"},
+        )
+        self._order.tooltip = "What channels are ordered by, largest first"
+        self._dead = ipywidgets.ToggleButton(description="Hide dead", layout={"width": "auto"})
+        self._dead.tooltip = "Leave out channels that are 0 everywhere in the batch"
+        self._channels = np.zeros(0, int)
         super().__init__(session)
-        self._slider.observe(self.guarded(self._moved), names=["value"])
-        self._play.observe(self.guarded(self._moved), names=["value"])
+        for control in (self._slider, self._play):
+            control.observe(self.guarded(self._moved), names=["value"])
+        self._order.observe(self.guarded(lambda change: self.choose("order", change["new"])), names=["value"])
+        self._dead.observe(
+            self.guarded(lambda change: self.choose("hide_dead", change["new"])), names=["value"]
+        )
 
     def build(self) -> list[ipywidgets.Widget]:
-        """Return play and slider."""
-        return [ipywidgets.HBox([self._play, self._slider])]
+        """Return play and slider, and what decides the order."""
+        return [
+            ipywidgets.HBox([self._play, self._slider]),
+            ipywidgets.HBox([self._order, self._dead], layout={"flex_flow": "row wrap"}),
+        ]
 
-    def key(self) -> tuple[str, int]:
-        """Layer and channel."""
-        return self.session.selection.layer, self.session.selection.channel
+    def key(self) -> tuple:
+        """Layer, channel, sample, and what decides the order."""
+        chosen = self.session.selection
+        return chosen.layer, chosen.channel, chosen.sample, *order_key(self.session)
 
-    def compute(self, key: tuple[str, int]) -> Choice:
-        """Return the channels of the layer."""
-        channels = np.arange(self.session.reader.channels(key[0]))
-        return Choice(channels, [Option(str(c), f"channel {c}") for c in channels], str(key[1]))
+    def is_ready(self, key: tuple) -> bool:
+        """Whether the order takes no pass of the model."""
+        return is_ordered(self.session, key[0], key[2])
 
-    def draw(self, result: Choice) -> None:
+    def compute(self, key: tuple) -> Channels:
+        """Return the channels of the layer in their order."""
+        layer, channel, sample = key[:3]
+        found = self.session.ordered_channels(layer, sample)
+        values = [""] * len(found.values) if key[3] == INDEX else map(text.number, found.values.tolist())
+        options = [Option(str(c), f"channel {c}", v) for c, v in zip(found.channels, values, strict=True)]
+        return Channels(found.channels, options, str(channel), found)
+
+    def draw(self, result: Channels) -> None:
         """Set range and position."""
-        last = len(result.array) - 1
+        chosen, found = int(result.chosen), result.ordered
+        place, last = found.position(chosen), max(0, len(result.array) - 1)
+        is_plain = self.session.selection.order == INDEX and not found.hidden
         with self.following():
+            self._channels = result.array
             for control in (self._slider, self._play):
                 control.max = last
-                control.value = int(result.chosen)
+                control.value = place or 0
+            self._order.value = self.session.selection.order
+            self._dead.value = self.session.selection.hide_dead
         self._slider.disabled = last == 0
-        self.note(f"{result.chosen} of {last + 1}, counted from 0")
+        # The slider's own number is the place; it is the channel's only where nothing is reordered.
+        self._slider.readout = is_plain
+        self.note(self._words(chosen, place, result))
+
+    def _words(self, chosen: int, place: int | None, result: Channels) -> str:
+        hidden = result.ordered.hidden
+        rest = f" · {hidden} dead hidden" if hidden else ""
+        if self.session.selection.order == INDEX:
+            return f"{chosen} of {len(result.array) + hidden}, counted from 0{rest}"
+        if place is None:
+            return f"{chosen} is dead{rest}"
+        order = _WORDS.get(self.session.selection.order, self.session.selection.order)
+        return f"{chosen} · {order} {result.options[place].facts} · {place + 1} of {len(result.array)}{rest}"
 
     def _moved(self, change: dict) -> None:
-        self.choose("channel", change["new"])
+        if not self.is_following and len(self._channels):
+            self.choose("channel", int(self._channels[min(change["new"], len(self._channels) - 1)]))

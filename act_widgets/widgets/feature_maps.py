@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import ipywidgets
+import numpy as np
 
+from ..errors import LayerKindError
 from ..rendering.axes import one_of
 from ..rendering.palettes import CHART, DIVERGING, SEQUENTIAL
 from ..rendering.pictures import enlarged, png_of
@@ -13,6 +15,7 @@ from ..session import Session
 from . import text
 from .axes_control import AxesControl
 from .base import View
+from .channel_order import OF_ORDER, is_ordered, order_key
 from .grid import HEAT, LINES, OWN, SHARED, SIDE, Grid, grid_of, page_size
 from .maps import all_pictures, is_ready, with_choice
 from .surface import Box, Placed, Surface
@@ -39,7 +42,7 @@ class FeatureMaps(View):
     """
 
     title = "Feature maps"
-    watches = ("layer", "channel", "sample")
+    watches = ("layer", "channel", "sample", *OF_ORDER)
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class FeatureMaps(View):
         self._bar = ipywidgets.HTML()
         self._under = ipywidgets.HTML()
         self._grid: Grid | None = None
-        self._followed: tuple[str, int] | None = None
+        self._followed: tuple | None = None
         super().__init__(session)
         for control in (self._colours, self._scale, self._sequences, self._page):
             control.observe(self._on_change, names=["value"])
@@ -85,7 +88,7 @@ class FeatureMaps(View):
         spread = axes[chosen.layer].spread_role if axes.knows(chosen.layer) else ""
         places = tuple(place for place in axes.places if place[0] != spread)
         look = self._page.value, self._scale.value, self._colours.value, self._sequences.value
-        return chosen.layer, chosen.sample, axes.chosen, places, *look
+        return chosen.layer, chosen.sample, axes.chosen, places, order_key(self.session), *look
 
     def look(self) -> tuple:
         """What decides which picture is framed: the channel, or where sliders stand."""
@@ -93,14 +96,22 @@ class FeatureMaps(View):
 
     def is_ready(self, key: tuple) -> bool:
         """Whether the activation can be looked up."""
-        return is_ready(self.session, key[0], key[1])
+        return is_ready(self.session, key[0], key[1]) and is_ordered(self.session, key[0], key[1])
 
     def compute(self, key: tuple) -> Grid:
         """Return a page of pictures."""
-        layer, sample, _, _, page, scale, colours, sequences = key
+        layer, sample, _, _, _, page, scale, colours, sequences = key
         near = (page - 1) * page_size(self.session.axes[layer])
         drawn = all_pictures(self.session, layer, sample, near)
-        return grid_of(drawn, page, scale, colours, sequences)
+        order = np.arange(drawn.count)
+        if drawn.axes.has_channels:
+            order = self.session.ordered_channels(layer, sample).channels
+        if not order.size:
+            raise LayerKindError(
+                f"Every channel of '{layer}' is 0 in every sample, and dead channels are hidden: "
+                "there is nothing to show. Choose another layer, or show dead channels again."
+            )
+        return grid_of(drawn, order, page, scale, colours, sequences)
 
     def draw(self, grid: Grid) -> None:
         """Show the page and a frame around the chosen channel."""
@@ -145,14 +156,22 @@ class FeatureMaps(View):
 
     def _follow_channel(self, layer: str, channel: int) -> None:
         """Turn to the page of a channel that was chosen elsewhere."""
-        if self._followed == (layer, channel) or not self.session.axes.knows(layer):
+        wish = layer, channel, order_key(self.session)
+        is_known = self.session.axes.knows(layer) and is_ordered(
+            self.session, layer, self.session.selection.sample
+        )
+        if self._followed == wish or not is_known:
             return
-        self._followed = (layer, channel)
+        self._followed = wish
         axes = self.session.axes[layer]
-        page = channel // page_size(axes) + 1 if axes.has_channels else 1
+        page = self._place_of(layer, channel) // page_size(axes) + 1 if axes.has_channels else 1
         if page != self._page.value:
             self._page.max = max(self._page.max, page)
             self._page.value = page
+
+    def _place_of(self, layer: str, channel: int) -> int:
+        """Return where a channel stands in the order; the first place if it is hidden."""
+        return self.session.ordered_channels(layer, self.session.selection.sample).position(channel) or 0
 
     def _click(self, x: float, y: float) -> None:
         hit = self._grid.at(x, y) if self._grid else None

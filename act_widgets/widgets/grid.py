@@ -34,8 +34,8 @@ class Grid:
         The numbers of the page, as computed.
     drawn : Drawn
         The whole layer.
-    first : int
-        Number of the first picture.
+    numbers : (n,) int ndarray
+        Which picture of the layer each one on the page is.
     pages : int
         Number of pages.
     mosaic : Mosaic
@@ -52,7 +52,7 @@ class Grid:
 
     array: np.ndarray
     drawn: Drawn
-    first: int
+    numbers: np.ndarray
     pages: int
     mosaic: Mosaic
     size: tuple[int, int]
@@ -61,11 +61,12 @@ class Grid:
     png: bytes
 
     def box(self, picture: int) -> Box | None:
-        """Return where a picture lies on the canvas, or None if it is on another page."""
-        if not self.first <= picture < self.first + len(self.array):
+        """Return where a picture lies on the canvas, or None if it is not on the page."""
+        place = np.flatnonzero(self.numbers == picture)
+        if not place.size:
             return None
         down, across = self._zoom
-        top, left = self.mosaic.corner(picture - self.first)
+        top, left = self.mosaic.corner(int(place[0]))
         return Box(left * across, top * down, self.mosaic.width * across, self.mosaic.height * down)
 
     def at(self, x: float, y: float) -> tuple[int, ...] | None:
@@ -80,7 +81,7 @@ class Grid:
         values = self.array[hit[0]]
         along = slice(2 - values.ndim, None)  # a line has no rows, a number neither rows nor columns
         pixel, sides = [*hit[1:]][along], [self.mosaic.height, self.mosaic.width][along]
-        return (self.first + hit[0], *pictures.largest_at(values, pixel, sides))
+        return (int(self.numbers[hit[0]]), *pictures.largest_at(values, pixel, sides))
 
     @property
     def _zoom(self) -> tuple[float, float]:
@@ -93,13 +94,15 @@ def page_size(axes: Axes) -> int:
     return _PAGE if axes.plane else _PAGE_OF_BARS
 
 
-def grid_of(drawn: Drawn, page: int, scale: str, colours: str, sequences: str) -> Grid:
+def grid_of(drawn: Drawn, order: np.ndarray, page: int, scale: str, colours: str, sequences: str) -> Grid:
     """Return a page of a layer's pictures.
 
     Parameters
     ----------
     drawn : Drawn
         The layer.
+    order : (n,) int ndarray
+        The numbers of its pictures in the order in which they are shown.
     page : int
         Counted from 1; the last one if there are fewer.
     scale : str
@@ -110,9 +113,10 @@ def grid_of(drawn: Drawn, page: int, scale: str, colours: str, sequences: str) -
         Whether sequences are a heat map or lines.
     """
     most = page_size(drawn.axes)
-    pages = -(-drawn.count // most)
+    pages = max(1, -(-len(order) // most))
     first = (min(page, pages) - 1) * most
-    shown = drawn.array[first : first + most]
+    numbers = order[first : first + most]
+    shown = drawn.array[numbers]
     whole = pictures.finite_scale(drawn.array)
     is_shared = scale == SHARED or drawn.array[0].size == 1
     scales = [whole] * len(shown) if is_shared else [_like(whole, values) for values in shown]
@@ -127,7 +131,7 @@ def grid_of(drawn: Drawn, page: int, scale: str, colours: str, sequences: str) -
         tiles, mosaic, size = (_rows if shown.ndim == 2 else _maps)(shown, scales)
     picture = Picture(pictures.laid(tiles, mosaic), colours)
     return Grid(
-        shown, drawn, first, pages, mosaic, size, picture, whole if is_shared else None, picture.png()
+        shown, drawn, numbers, pages, mosaic, size, picture, whole if is_shared else None, picture.png()
     )
 
 
