@@ -20,6 +20,8 @@ from ..tokens import Grid
 # A batch of variants shall take about so many seconds: a stop is noticed between two.
 _SHORT, _LONG = 0.1, 0.45
 _MOST = 64
+# So long a batch tells what a variant takes; to call the model at all takes a few milliseconds.
+_TELLING = 0.02
 
 
 class Varied(NamedTuple):
@@ -142,7 +144,7 @@ class Question:
     def seconds_for(self, count: int, with_gradients: bool) -> float:
         """Return how long so many variants take; some are timed first, if it is not known yet."""
         pace, timed = self._pace(with_gradients), 0
-        while not pace.each or (timed < count and not pace.is_settled):
+        while not pace.each or (timed < count and not pace.is_telling):
             timed += pace.size
             list(self.varied(range(pace.size), self._copies, with_gradients))
         return count * pace.each
@@ -222,14 +224,14 @@ class Pace:
         Variants of the next batch.
     each : float
         Seconds for one variant in the last batch; 0 before one was timed.
-    is_settled : bool
-        Whether batches have found their size: in small ones a variant takes longer.
+    is_telling : bool
+        Whether that holds for the batches to come: in one that is small and short a variant takes longer.
     """
 
     def __init__(self, most: int) -> None:
         self.size = min(4, most)
         self.each = 0.0
-        self.is_settled = False
+        self.is_telling = False
         self._most = most
         self._is_first = True
 
@@ -239,12 +241,11 @@ class Pace:
             self._is_first = False
             return
         self.each = seconds / count
-        before = self.size
+        self.is_telling = seconds > _TELLING or count == self._most
         if seconds < _SHORT and count == self.size:
             self.size = min(2 * self.size, self._most)
         elif seconds > _LONG:
             self.size = max(1, self.size // 2)
-        self.is_settled = self.size <= before
 
 
 def input_taps(reader: Reader) -> list[Tap]:
