@@ -166,6 +166,21 @@ def test_a_map_with_its_sign_has_a_bar_of_both_signs(cards):
     assert colours == ends_of("colorbrewer:RdBu_r")
 
 
+def test_a_signed_map_lies_on_a_grey_picture_and_any_other_on_the_picture_as_it_is():
+    model, images, _ = aw.samples.shapes()
+    cards = Cards(model, images[:1])
+    cards.map._opacity.value = 0.0
+    photo = decoded(cards.map.png())
+    assert np.ptp(photo.astype(int), axis=-1).max() > 50
+    cards.choose("Integrated gradients")
+    under = decoded(cards.map.png())
+    assert np.ptp(under, axis=-1).max() == 0
+    assert correlation(under[..., 0], photo @ [0.299, 0.587, 0.114]) > 0.999
+    cards.map._opacity.value = 0.55
+    assert np.ptp(decoded(cards.map.png()).astype(int), axis=-1).max() > 50
+    cards.close()
+
+
 def test_a_bad_entry_shows_in_its_card_and_the_next_good_one_recovers(cards):
     cards.choose("Occlusion")
     fill, before = cards.picker._by_name["fill"], cards.map.array.copy()

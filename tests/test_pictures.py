@@ -28,6 +28,7 @@ from act_widgets.rendering.pictures import (
     blended,
     enlarged,
     finite_scale,
+    ground,
     laid,
     largest_at,
     lay_out,
@@ -218,6 +219,13 @@ def test_blending_goes_from_the_photo_to_the_heat():
     assert [int(blended(photo, heat, o)[0, 0, 0]) for o in (0, 0.25, 0.5, 1)] == [100, 125, 150, 200]
     white = np.full((1, 1, 3), 255, np.uint8)
     assert blended(white, white, 0.3).tolist() == white.tolist()
+
+
+def test_only_the_map_has_a_hue_where_hues_tell_signs():
+    photo = np.array([[[255, 0, 0], [0, 0, 255], [90, 90, 90]]], np.uint8)
+    levels = [round(0.299 * 255), round(0.114 * 255), 90]
+    assert ground(photo, DIVERGING).tolist() == [[[level] * 3 for level in levels]]
+    assert ground(photo, SEQUENTIAL[0]).tolist() == photo.tolist()
 
 
 # --- photos ---

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from .palettes import GROUND, LEVELS, NOT_FINITE, palette
+from .palettes import DIVERGING, GROUND, LEVELS, NOT_FINITE, palette
 
 
 @dataclass(frozen=True)
@@ -193,6 +193,11 @@ def enlarged(picture: np.ndarray, least: int) -> np.ndarray:
     """Return a picture with each pixel repeated so that its longer side is at least `least`."""
     times = max(1, -(-least // max(picture.shape[:2])))
     return picture.repeat(times, 0).repeat(times, 1)
+
+
+def ground(photo: np.ndarray, colours: str) -> np.ndarray:
+    """Return a photo as it lies under a map: grey where hues tell signs, so that all are the map's."""
+    return np.asarray(Image.fromarray(photo).convert("L").convert("RGB")) if colours == DIVERGING else photo
 
 
 def blended(photo: np.ndarray, heat: np.ndarray, opacity: float) -> np.ndarray:

@@ -22,7 +22,7 @@ from .channel_view import fitted
 from .surface import Placed, Surface
 
 _SIDE = 560
-_COLOURS = "inferno"
+COLOURS = "inferno"
 # Small inputs are enlarged so far, cell by cell, that the map above them can be smooth.
 _FINE = 112
 # Seconds from which on work says what it will take, and waits for the user's word.
@@ -119,16 +119,17 @@ class AttributionView(View):
         scale = scale_of(chart, result)
         photo = pictures.enlarged(self.session.photos[key.sample], _FINE)
         large = resized(np.nan_to_num(chart), photo.shape[:2])
-        colours = DIVERGING if result.signed else _COLOURS
+        colours = DIVERGING if result.signed else COLOURS
         picture = Picture(pictures.quantised(large, scale), colours)
         name = self.session.target_name(key.target)
-        return Overlay(chart, picture, scale, photo, name, self._words(key, result), colours)
+        under = pictures.ground(photo, colours)
+        return Overlay(chart, picture, scale, under, name, self._words(key, result), colours)
 
     def _without_map(self, key: Asked) -> Overlay:
         photo = pictures.enlarged(self.session.photos[key.sample], _FINE)
         words = "" if key.has_place else NO_MAPS
         name = self.session.target_name(key.target)
-        return Overlay(np.zeros((0, 0), np.float32), None, Scale(0.0, 0.0), photo, name, words, _COLOURS)
+        return Overlay(np.zeros((0, 0), np.float32), None, Scale(0.0, 0.0), photo, name, words, COLOURS)
 
     def _words(self, key: Asked, result: Attribution) -> str:
         scores = result.scores

@@ -113,7 +113,9 @@ class ChannelView(View):
         shown = pictures.resampled(values[None], [max(1, int(n * share)) for n in values.shape])[0]
         indices = pictures.quantised(np.atleast_2d(shown), scale)
         picture = Picture(indices, DIVERGING if scale.signed else SEQUENTIAL[0])
-        photo = photo_under(self.session, sample) if is_over and drawn.axes.is_spatial else None
+        photo = None
+        if is_over and drawn.axes.is_spatial:
+            photo = pictures.ground(photo_under(self.session, sample), picture.colours)
         return ChannelMap(values, drawn, picture, scale, photo, layer, drawn.name_of(drawn.first))
 
     def _number(self, layer: str, sample: int, channel: int) -> ChannelMap:
