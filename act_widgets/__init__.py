@@ -26,6 +26,7 @@ _HOMES = {
     "model_graph": ("Edge", "Graph", "Node"),
     "selection": ("Selection",),
     "session": ("Session",),
+    "environment.report": ("doctor",),
     "widgets.explorer": ("Explorer", "explore"),
     "widgets.channel_slider": ("ChannelSlider",),
     "widgets.class_selector": ("ClassSelector",),

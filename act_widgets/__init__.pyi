@@ -1,6 +1,7 @@
 from . import samples as samples
 from . import testing as testing
 from .attribution.result import Attribution as Attribution
+from .environment.report import doctor as doctor
 from .errors import ActWidgetsError as ActWidgetsError
 from .errors import InputError as InputError
 from .errors import LayerKindError as LayerKindError

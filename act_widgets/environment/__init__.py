@@ -1,0 +1,1 @@
+"""What this machine has installed and runs, and what of it does not fit. Loads neither models nor widgets."""
