@@ -1,30 +1,47 @@
-"""Bar charts as pictures, for where no browser draws them."""
+"""Bar charts and lines of text as pictures, for where no browser draws them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-_INK, _FAINT, _BAR = (30, 30, 30), (220, 220, 220), (0, 114, 178)
+from .lettering import fitted, font
+from .palettes import LEVELS, palette
+from .pictures import Scale
 
-
-def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)
-
-
-def _plain(line: str) -> str:
-    """Return a line in what the built-in font can draw."""
-    return line.replace("×", "x").replace("▸", ">").replace("\u2007", " ")
+INK, FAINT = (30, 30, 30), (220, 220, 220)
+_BAR, CHOSEN = (0, 114, 178), (213, 94, 0)
+_SIZE, _LINE = 18, 26
 
 
 def text_lines(lines: Sequence[str], width: int = 560) -> np.ndarray:
     """Return lines of text as a picture, ``(height, width, 3) uint8``."""
-    image = Image.new("RGB", (width, 12 + 20 * max(1, len(lines))), "white")
+    image = Image.new("RGB", (width, 8 + _LINE * max(1, len(lines))), "white")
     pen = ImageDraw.Draw(image)
     for index, line in enumerate(lines):
-        pen.text((8, 6 + 20 * index), _plain(line), fill=_INK, font=_font(14))
+        pen.text((8, 4 + _LINE * index), fitted(line, width - 16, _SIZE), fill=INK, font=font(_SIZE))
+    return np.asarray(image)
+
+
+def paragraph(words: str, width: int = 560) -> np.ndarray:
+    """Return words as lines that fit the width, ``(height, width, 3) uint8``."""
+    return text_lines(wrap(words, width // 10) or [""], width)
+
+
+def colour_bar(colours: str, scale: Scale | None, ends: tuple[str, str], width: int = 560) -> np.ndarray:
+    """Return a colour map with words at its ends, ``(34, width, 3) uint8``; a zero below signed ones."""
+    image = Image.new("RGB", (width, 42), "white")
+    pen = ImageDraw.Draw(image)
+    left, right = (round(pen.textlength(end, font=font(_SIZE))) + 18 for end in ends)
+    levels = np.linspace(0, LEVELS - 1, max(1, width - left - right)).round().astype(int)
+    image.paste(Image.fromarray(np.repeat(palette(colours)[levels][None], 12, 0)), (left, 9))
+    pen.text((8, 4), ends[0], fill=INK, font=font(_SIZE))
+    pen.text((width - 8, 4), ends[1], fill=INK, font=font(_SIZE), anchor="ra")
+    if scale is not None and scale.signed:
+        pen.text(((left + width - right) / 2, 22), "0", fill=INK, font=font(15), anchor="ma")
     return np.asarray(image)
 
 
@@ -34,7 +51,7 @@ def histogram(
     """Return counts as upright bars over their bins, ``(height, width, 3) uint8``."""
     image = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(image)
-    left, right, top, bottom = 60, width - 16, 16, height - 36
+    left, right, top, bottom = 64, width - 16, 16, height - 40
     level = np.log10(np.maximum(counts, 0.8) / 0.8) if log else counts.astype(float)
     full = max(float(level.max(initial=0)), 1e-12)
     step = (right - left) / max(len(counts), 1)
@@ -42,10 +59,10 @@ def histogram(
         if value > 0:
             x = left + index * step
             pen.rectangle((x, bottom - value * (bottom - top), x + max(step - 1, 1), bottom), fill=_BAR)
-    pen.line((left, bottom, right, bottom), fill=_INK)
-    pen.text((left, bottom + 8), f"{edges[0]:.3g}", fill=_INK, font=_font(13))
-    pen.text((right, bottom + 8), f"{edges[-1]:.3g}", fill=_INK, font=_font(13), anchor="ra")
-    pen.text((left - 6, top), f"{counts.max(initial=0):g}", fill=_INK, font=_font(13), anchor="ra")
+    pen.line((left, bottom, right, bottom), fill=INK)
+    pen.text((left, bottom + 8), f"{edges[0]:.3g}", fill=INK, font=font(_SIZE))
+    pen.text((right, bottom + 8), f"{edges[-1]:.3g}", fill=INK, font=font(_SIZE), anchor="ra")
+    pen.text((left - 6, top), f"{counts.max(initial=0):g}", fill=INK, font=font(_SIZE), anchor="ra")
     return np.asarray(image)
 
 
@@ -59,31 +76,41 @@ def line(values: np.ndarray, along: str, *, width: int = 560, height: int = 300)
     x = left + np.arange(len(values)) * (right - left) / max(len(values) - 1, 1)
     share = (np.where(finite, values, low).astype(float) - low) / (high - low or 1)
     y = bottom - share * (bottom - top)
-    pen.rectangle((left, top, right, bottom), outline=_FAINT)
+    pen.rectangle((left, top, right, bottom), outline=FAINT)
     for start in range(len(values) - 1):
         if finite[start] and finite[start + 1]:
             pen.line((x[start], y[start], x[start + 1], y[start + 1]), fill=_BAR, width=2)
-    pen.text((left, bottom + 8), "0", fill=_INK, font=_font(13))
-    pen.text(((left + right) / 2, bottom + 8), along, fill=_INK, font=_font(13), anchor="ma")
-    pen.text((right, bottom + 8), f"{len(values) - 1}", fill=_INK, font=_font(13), anchor="ra")
-    pen.text((left - 6, top), f"{high:.3g}", fill=_INK, font=_font(13), anchor="ra")
-    pen.text((left - 6, bottom - 14), f"{low:.3g}", fill=_INK, font=_font(13), anchor="ra")
+    pen.text((left, bottom + 8), "0", fill=INK, font=font(13))
+    pen.text(((left + right) / 2, bottom + 8), along, fill=INK, font=font(13), anchor="ma")
+    pen.text((right, bottom + 8), f"{len(values) - 1}", fill=INK, font=font(13), anchor="ra")
+    pen.text((left - 6, top), f"{high:.3g}", fill=INK, font=font(13), anchor="ra")
+    pen.text((left - 6, bottom - 14), f"{low:.3g}", fill=INK, font=font(13), anchor="ra")
     return np.asarray(image)
 
 
 def rows(
-    names: Sequence[str], starts: Sequence[float], ends: Sequence[float], values: Sequence[str]
+    names: Sequence[str],
+    starts: Sequence[float],
+    ends: Sequence[float],
+    values: Sequence[str],
+    chosen: int | None = None,
 ) -> np.ndarray:
-    """Return named bars lying from start to end (shares of the track), ``(height, 560, 3) uint8``."""
-    image = Image.new("RGB", (560, 12 + 26 * max(1, len(names))), "white")
+    """Return named bars lying from start to end (shares of the track), ``(height, 560, 3) uint8``.
+
+    The one at index `chosen` is set off.
+    """
+    step = 32
+    image = Image.new("RGB", (560, 12 + step * max(1, len(names))), "white")
     pen = ImageDraw.Draw(image)
-    left, right = 200, 470
+    left, right = 200, 456
     for index, (name, start, end, value) in enumerate(zip(names, starts, ends, values, strict=True)):
-        y = 8 + 26 * index
-        pen.text((8, y), name[:26], fill=_INK, font=_font(14))
-        pen.rectangle((left, y + 2, right, y + 16), fill=_FAINT)
-        pen.rectangle((left + start * (right - left), y + 2, left + end * (right - left), y + 16), fill=_BAR)
-        pen.text((548, y), value, fill=_INK, font=_font(14), anchor="ra")
+        y, bold = 8 + step * index, index == chosen
+        lettering = font(_SIZE, bold)
+        pen.text((8, y), fitted(name, left - 20, _SIZE, bold), fill=INK, font=lettering)
+        pen.rectangle((left, y + 3, right, y + 19), fill=FAINT)
+        reach = (left + start * (right - left), y + 3, left + end * (right - left), y + 19)
+        pen.rectangle(reach, fill=CHOSEN if bold else _BAR)
+        pen.text((552, y), value, fill=INK, font=lettering, anchor="ra")
     return np.asarray(image)
 
 
@@ -99,3 +126,10 @@ def beside(parts: Sequence[np.ndarray], gap: int = 16) -> np.ndarray:
     height = max(part.shape[0] for part in parts)
     padded = [np.pad(p, ((0, height - p.shape[0]), (0, gap), (0, 0)), constant_values=255) for p in parts]
     return np.concatenate(padded, axis=1)
+
+
+def centred(picture: np.ndarray, width: int = 560) -> np.ndarray:
+    """Return a picture in the middle of a strip of white."""
+    left = max(0, width - picture.shape[1]) // 2
+    right = max(0, width - picture.shape[1] - left)
+    return np.pad(picture, ((0, 0), (left, right), (0, 0)), constant_values=255)

@@ -3,32 +3,81 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from .graph_layout import Drawing
+from .graph_layout import Box, Drawing, Frame
+from .graph_svg import shorten
 from .layer_families import GROUP, family
+from .lettering import fitted, font
 
 _LINE, _FRAME, _CHOSEN = (120, 120, 120), (190, 190, 190), (213, 94, 0)
 _TALLEST = 1600
 
 
-def paint(drawing: Drawing, selected: str = "") -> np.ndarray:
-    """Return a drawing on white, ``(height, width, 3) uint8``; very long ones are cut at the foot."""
-    size = (max(1, round(drawing.width)), min(_TALLEST, max(1, round(drawing.height))))
+def paint(
+    drawing: Drawing, selected: str = "", *, scale: float = 1.0, room: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Return a drawing on white, ``(height, width, 3) uint8``.
+
+    Parameters
+    ----------
+    drawing : Drawing
+    selected : str
+        Address of the layer that is set off.
+    scale : float
+        Pixels for each pixel of the drawing.
+    room : tuple of int, optional
+        Width and height at the most: what is about the selected layer is shown. Left out, only what is very
+        long is cut.
+    """
+    whole = (round(drawing.width * scale), round(drawing.height * scale))
+    room = room or (whole[0], _TALLEST)
+    size = (max(1, min(whole[0], room[0])), max(1, min(whole[1], room[1])))
     image = Image.new("RGB", size, "white")
-    pen = ImageDraw.Draw(image)
-    for frame in drawing.frames:
-        pen.rectangle((frame.x, frame.y, frame.x + frame.width, frame.y + frame.height), outline=_FRAME)
-    for line in drawing.lines:
-        pen.line([tuple(point) for point in line.points], fill=_LINE, width=1)
-    font = ImageFont.load_default(12)
-    for box in drawing.boxes:
-        colours = GROUP if box.role in {"group", "output"} else family(box.node.kind)
-        corners = (box.x, box.y, box.x + box.width, box.y + box.height)
-        chosen = box.node.address == selected
-        pen.rectangle(
-            corners, fill=colours.fill, outline=_CHOSEN if chosen else None, width=3 if chosen else 1
-        )
-        middle = (box.x + box.width / 2, box.y + box.height / 2)
-        pen.text(middle, box.node.name[:22], fill=colours.ink, font=font, anchor="mm")
+    chosen = next((box for box in drawing.boxes if box.node.address == selected), None)
+    _Painter(image, scale, _corner(chosen, whole, size, scale)).draw(drawing, chosen)
     return np.asarray(image)
+
+
+def _corner(
+    chosen: Box | None, whole: tuple[int, int], size: tuple[int, int], scale: float
+) -> tuple[int, int]:
+    """Return left and top of the part of the drawing that has the chosen box in its middle."""
+    if chosen is None:
+        return 0, 0
+    middles = (chosen.x + chosen.width / 2, chosen.y + chosen.height / 2)
+    wished = [round(middle * scale - n / 2) for middle, n in zip(middles, size, strict=True)]
+    left, top = (min(max(w, 0), n - m) for w, n, m in zip(wished, whole, size, strict=True))
+    return left, top
+
+
+class _Painter:
+    """Draws in pixels of a part of the drawing."""
+
+    def __init__(self, image: Image.Image, scale: float, corner: tuple[int, int]) -> None:
+        self._pen = ImageDraw.Draw(image)
+        self._scale = scale
+        self._left, self._top = corner
+
+    def draw(self, drawing: Drawing, chosen: Box | None) -> None:
+        for frame in drawing.frames:
+            self._pen.rectangle(self._corners(frame), outline=_FRAME)
+        for line in drawing.lines:
+            self._pen.line([self._at(*point) for point in line.points], fill=_LINE, width=round(self._scale))
+        for box in drawing.boxes:
+            self._box(box, box is chosen)
+
+    def _box(self, box: Box, is_chosen: bool) -> None:
+        colours = GROUP if box.role in {"group", "output"} else family(box.node.kind)
+        border, width = (_CHOSEN, round(3 * self._scale)) if is_chosen else (None, 0)
+        self._pen.rectangle(self._corners(box), fill=colours.fill, outline=border, width=width)
+        size = round(12 * self._scale)
+        name = fitted(shorten(box.node.name, box.width - 8), (box.width - 8) * self._scale, size)
+        middle = self._at(box.x + box.width / 2, box.y + box.height / 2)
+        self._pen.text(middle, name, fill=colours.ink, font=font(size), anchor="mm")
+
+    def _at(self, x: float, y: float) -> tuple[float, float]:
+        return x * self._scale - self._left, y * self._scale - self._top
+
+    def _corners(self, item: Box | Frame) -> tuple[float, float, float, float]:
+        return *self._at(item.x, item.y), *self._at(item.x + item.width, item.y + item.height)

@@ -27,6 +27,8 @@ class Photos:
 
     Attributes
     ----------
+    stated : bool
+        Whether the user gave them.
     range_text : str
         How numbers became brightness, to be said on the screen.
 
@@ -38,6 +40,7 @@ class Photos:
 
     def __init__(self, given: Any, *, stated: bool, count: int) -> None:
         self._given = given
+        self.stated = stated
         if stated:
             _check(given, count)
         self._range: tuple[float, float] | None = None

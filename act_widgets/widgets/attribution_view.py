@@ -11,7 +11,7 @@ import numpy as np
 
 from ..attribution import METHODS, NO_MAPS, Attribution
 from ..attribution.resample import resized
-from ..rendering import pictures
+from ..rendering import charts, pictures
 from ..rendering.palettes import DIVERGING
 from ..rendering.pictures import Picture, Scale
 from ..session import Session
@@ -19,10 +19,12 @@ from . import text
 from .asked import Asked
 from .base import Stage, View
 from .channel_view import fitted
+from .recipe import of_control
 from .surface import Placed, Surface
 
 _SIDE = 560
 COLOURS = "inferno"
+_OPACITY = 0.55
 # Small inputs are enlarged so far, cell by cell, that the map above them can be smooth.
 _FINE = 112
 # Seconds from which on work says what it will take, and waits for the user's word.
@@ -71,10 +73,11 @@ class AttributionView(View):
     title = "Attribution"
     watches = ("layer", "sample", "target", "target_layer", "method", "scores", "parameters")
     working = "asking the model"
+    opacity = of_control("_opacity", _OPACITY, "That of the map over the input: ``float`` from 0 to 1.")
 
     def __init__(self, session: Session) -> None:
         self._opacity = ipywidgets.FloatSlider(
-            description="Opacity", min=0, max=1, step=0.05, value=0.55, readout_format=".0%"
+            description="Opacity", min=0, max=1, step=0.05, value=_OPACITY, readout_format=".0%"
         )
         self._surface = Surface(_SIDE, _SIDE)
         self._bar = ipywidgets.HTML()
@@ -163,6 +166,13 @@ class AttributionView(View):
         if result.large is not None:
             mixed = pictures.blended(mixed, result.large.rgb(), self._opacity.value)
         return pictures.png_of(pictures.enlarged(mixed, _SIDE))
+
+    def panels(self, result: Overlay) -> list[np.ndarray]:
+        """Return the overlay, its colour bar, and what it says."""
+        found = [*super().panels(result), charts.paragraph(result.remark)]
+        if result.large is not None:
+            found.insert(1, charts.colour_bar(result.colours, result.scale, text.ends(result.scale)))
+        return found
 
     def release(self) -> None:
         """Free the canvases."""

@@ -13,10 +13,14 @@ import ipywidgets
 import numpy as np
 
 from ..errors import ModelError
+from ..rendering import charts, sheet
+from ..selection import Selection
 from ..session import Session
-from . import text
+from . import recipe, text
+from .code_button import CodeButton
 from .list_keys import ListKeys
 from .parts import parts_of
+from .still import Pictured
 from .worker import worker_of
 
 # Seconds between pictures of work under way.
@@ -44,7 +48,7 @@ class Stage(NamedTuple):
     waits: bool = False
 
 
-class View(ipywidgets.VBox):
+class View(Pictured):
     """A card that follows the selection of one session.
 
     A subclass says three things: `key`, what it shows now, from the selection; `compute`, the
@@ -81,15 +85,19 @@ class View(ipywidgets.VBox):
         self._drawn_at = -_SELDOM
         self._following: int | None = None
         self._after: list[Callable[[], None]] = []
+        self._said, self._failure = "", ""
         self._heading = ipywidgets.HTML(text.heading(self.title))
+        self._code = CodeButton(self.code)
+        self._code.observe(self.guarded(self._code.answer), names=["asked"])
         self._alert = ipywidgets.HTML()
         self._busy = ipywidgets.HTML()
         # A toggle rather than a button: a trait reaches the kernel while a cell runs.
         self._stop = ipywidgets.ToggleButton(layout={"display": "none", "width": "auto"})
         self._stop.observe(self.guarded(self._on_stop), names=["value"])
-        style = ipywidgets.HTML(text.style_sheet(), layout={"display": "none"})
-        unseen = [style, ListKeys(layout={"display": "none"})]
-        super().__init__([*unseen, self._heading, *self.build(), self._busy, self._stop, self._alert])
+        unseen = ListKeys(layout={"display": "none"})
+        super().__init__(
+            [unseen, self._heading, self._code, *self.build(), self._busy, self._stop, self._alert]
+        )
         self.add_class("aw-card")
         self.add_class(f"aw-{type(self).__name__}")
         session.selection.observe(self._on_change, names=list(self.watches))
@@ -125,6 +133,10 @@ class View(ipywidgets.VBox):
         """Return a result as a PNG."""
         raise NotImplementedError
 
+    def panels(self, result: Any) -> list[np.ndarray]:
+        """Return what a still picture of the card holds, each ``(height, width, 3) uint8``."""
+        return [sheet.decoded(self.picture(result))]
+
     def release(self) -> None:
         """Free what is not among the card's own widgets. Called once, by `close`."""
 
@@ -140,6 +152,39 @@ class View(ipywidgets.VBox):
     def png(self) -> bytes:
         """Return the picture on the screen as a PNG."""
         return self.picture(self._result(self.key()))
+
+    def still(self, compute: bool = False) -> np.ndarray:
+        """Return the card as it is on the screen, ``(height, width, 3) uint8``.
+
+        Parameters
+        ----------
+        compute : bool
+            Whether what is not there yet is computed for it; words stand in its place otherwise.
+        """
+        try:
+            panels = self._panels(compute)
+        except Exception as error:  # the boundary: said in the picture
+            panels = [charts.paragraph(str(error))]
+        return sheet.card(self.title, self._said, panels)
+
+    def _panels(self, compute: bool) -> list[np.ndarray]:
+        if compute:
+            return self.panels(self._result(self.key()))
+        wanted, (known, stage) = self._wanted, self._latest
+        if wanted is not None and known == wanted[:2]:
+            return self.panels(stage.result)
+        return [charts.paragraph(self._failure or f"Not there yet: {self.working}.")]
+
+    @property
+    def selection(self) -> Selection:
+        """What is being looked at, in all views of the session."""
+        return self.session.selection
+
+    def code(self) -> str:
+        """Return Python code that makes this view anew, as it is now, and gives its numbers."""
+        lines = recipe.session_code(self.session, self.watches)
+        lines += [f"view = aw.{type(self).__name__}(session)", *recipe.view_code("view", self), "view.array"]
+        return "\n".join(lines)
 
     def refresh(self) -> None:
         """Show what the selection asks for, if it is not shown already."""
@@ -209,7 +254,7 @@ class View(ipywidgets.VBox):
 
     def note(self, words: str, layer: str = "") -> None:
         """Say beside the title what is shown: the layer's name first, its address for the pointer."""
-        short = " · ".join(filter(None, (text.last_part(layer), words)))
+        self._said = short = " · ".join(filter(None, (text.last_part(layer), words)))
         self._heading.value = text.heading(self.title, short, " · ".join(filter(None, (layer, words))))
 
     def close(self) -> None:
@@ -325,7 +370,7 @@ class View(ipywidgets.VBox):
         self._submit()
 
     def _show_error(self, error: Exception) -> None:
-        self._shown = None
+        self._shown, self._failure = None, str(error)
         self._show_stop("")
         self._busy.value = ""
         self._alert.value = text.alert(error)

@@ -18,9 +18,11 @@ from .axes_control import AxesControl
 from .base import View
 from .line_chart import LineChart
 from .maps import Drawn, all_pictures, is_ready, one_picture, photo_under, value_text
+from .recipe import of_control
 from .surface import Box, Placed, Surface
 
 _SIDE = 560
+_OPACITY = 0.6
 _ALONE, _OVER = "alone", "over the input"
 
 
@@ -64,11 +66,13 @@ class ChannelView(View):
 
     title = "Channel map"
     watches = ("layer", "channel", "sample")
+    ground = of_control("_way", _ALONE, "``'alone'`` or ``'over the input'``.")
+    opacity = of_control("_opacity", _OPACITY, "That of the map over the input: ``float`` from 0 to 1.")
 
     def __init__(self, session: Session) -> None:
         self._way = ipywidgets.ToggleButtons(options=[_ALONE, _OVER], value=_ALONE)
         self._opacity = ipywidgets.FloatSlider(
-            description="Opacity", min=0, max=1, step=0.05, value=0.6, readout_format=".0%"
+            description="Opacity", min=0, max=1, step=0.05, value=_OPACITY, readout_format=".0%"
         )
         self._surface = Surface(_SIDE, _SIDE)
         self._chart: LineChart | None = None
@@ -140,7 +144,7 @@ class ChannelView(View):
         self._opacity.layout.display = None if result.photo is not None else "none"
         self._bar.value = text.colour_bar(result.picture.colours, result.scale) if is_map else ""
         if not (is_map or is_line):
-            self._bar.value = text.ends(result.scale)
+            self._bar.value = text.both_ends(result.scale)
         self._shown_map = result
         self._axes.show(result.layer, result.drawn)
         self.note(result.words, result.layer)
@@ -155,6 +159,14 @@ class ChannelView(View):
             return pictures.png_of(large)
         photo = Image.fromarray(result.photo).resize(large.shape[1::-1], Image.Resampling.BILINEAR)
         return pictures.png_of(pictures.blended(np.asarray(photo), large, self._opacity.value))
+
+    def panels(self, result: ChannelMap) -> list[np.ndarray]:
+        """Return the map and its colour bar, the line or the number, and what is said of it."""
+        bars = []
+        if result.array.ndim == 2:
+            ends = text.ends(result.scale)
+            bars = [charts.colour_bar(result.picture.colours, result.scale, ends)]
+        return [*super().panels(result), *bars, charts.paragraph(self._summary(result))]
 
     def release(self) -> None:
         """Free the canvases."""
@@ -192,11 +204,11 @@ class ChannelView(View):
             self._under.value = text.caption(result.drawn.point(result.drawn.first, *place))
 
     def _leave(self, *event: Any) -> None:
-        result = self._shown_map
-        if result is None:
-            return
-        words = summary(result.array) if result.array.ndim else standing(result.drawn.array, result.array)
-        self._under.value = text.caption(words)
+        if self._shown_map is not None:
+            self._under.value = text.caption(self._summary(self._shown_map))
+
+    def _summary(self, result: ChannelMap) -> str:
+        return summary(result.array) if result.array.ndim else standing(result.drawn.array, result.array)
 
 
 def fitted(shape: tuple[int, ...], side: int) -> Box:

@@ -10,7 +10,9 @@ from ..rendering import charts, pictures
 from .base import View
 from .choice_list import Option
 
-_LINES = 40
+# Lines of a list that a picture has room for.
+_LINES = 24
+_SPACE = "\u00a0"
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,11 @@ class Control(View):
     """Several options, one of them chosen."""
 
     def picture(self, result: Choice) -> bytes:
-        """Return the options as text, the chosen one marked."""
+        """Return the options about the chosen one as text, with a mark before it."""
+        at = next((i for i, option in enumerate(result.options) if option.key == result.chosen), 0)
+        first = max(0, at - _LINES // 2)
         lines = [
-            f"{'▸' if key == result.chosen else ' '} {'  ' * depth}{name}  {facts}"
-            for key, name, facts, depth in result.options[:_LINES]
+            f"{'▸' if key == result.chosen else _SPACE} {2 * depth * _SPACE}{name}  {facts}"
+            for key, name, facts, depth in result.options[first : first + _LINES]
         ]
-        return pictures.png_of(charts.text_lines([self.title, *lines]))
+        return pictures.png_of(charts.text_lines(lines))

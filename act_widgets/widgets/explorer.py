@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Sequence
 from html import escape
-from textwrap import wrap
 from typing import Any, NamedTuple
 
 import ipywidgets
 import numpy as np
-from PIL import Image
 
-from ..errors import ActWidgetsError
-from ..rendering import charts, pictures
+from ..rendering import pictures, sheet
 from ..selection import Selection
 from ..session import Session
-from . import text
+from . import recipe
 from .attribution_view import AttributionView
 from .base import View
 from .channel_editor import ChannelEditor
 from .channel_slider import ChannelSlider
 from .channel_view import ChannelView
 from .class_selector import ClassSelector
+from .code_button import CodeButton
 from .feature_maps import FeatureMaps
 from .graph_view import GraphView
 from .histogram import Histogram
@@ -32,6 +29,7 @@ from .method_picker import MethodPicker
 from .parts import parts_of
 from .predictions import Predictions
 from .sample_picker import SamplePicker
+from .still import Pictured
 from .trust_panel import TrustPanel
 
 
@@ -53,7 +51,7 @@ class Views(NamedTuple):
     channel_editor: ChannelEditor
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(Pictured):
     """A dashboard on one session.
 
     Parameters
@@ -82,7 +80,9 @@ class Explorer(ipywidgets.VBox):
             ChannelEditor(session),
         )
         self._head = ipywidgets.HTML()
-        super().__init__([ipywidgets.HTML(text.style_sheet()), self._head, self._dashboard()])
+        self._code = CodeButton(self.code)
+        self._code.observe(self._code.answer, names=["asked"])
+        super().__init__([self._head, self._code, self._dashboard()])
         self.add_class("aw-explorer")
         for view in self.views:
             view.on_drawn(self._tell)
@@ -95,17 +95,20 @@ class Explorer(ipywidgets.VBox):
         return self.session.selection
 
     def png(self) -> bytes:
-        """Return the whole dashboard as one PNG."""
-        v = self.views
-        columns = [
-            (v.sample_picker, v.predictions),
-            (v.feature_maps, v.channel_editor),
-            (v.channel_view, v.histogram),
-            (v.attribution, v.graph),
-        ]
-        stacks = [charts.stacked([_titled(view) for view in column]) for column in columns]
-        head = charts.text_lines([self._facts()], sum(s.shape[1] for s in stacks))
-        return pictures.png_of(charts.stacked([head, charts.beside(stacks)]))
+        """Return the whole dashboard as one PNG; what is not there yet is computed for it."""
+        return pictures.png_of(self._picture(compute=True))
+
+    def code(self) -> str:
+        """Return Python code that opens this explorer anew, as it is now."""
+        lines = recipe.session_code(self.session, self.selection.trait_names())
+        lines.append("explorer = aw.Explorer(session)")
+        for name, view in self.views._asdict().items():
+            lines += recipe.view_code(f"explorer.views.{name}", view)
+        return "\n".join([*lines, "explorer"])
+
+    def still(self) -> np.ndarray:
+        """Return the dashboard as it is on the screen, ``(height, width, 3) uint8``."""
+        return self._picture(compute=False)
 
     def close(self) -> None:
         """Stop following the selection, and free the widgets and what was kept."""
@@ -134,6 +137,22 @@ class Explorer(ipywidgets.VBox):
         grid = ipywidgets.VBox(boxes)
         grid.add_class("aw-grid")
         return grid
+
+    def _picture(self, compute: bool) -> np.ndarray:
+        v = self.views
+        columns: list[list[View]] = [
+            [v.sample_picker, v.graph],
+            [v.feature_maps, v.histogram],
+            [v.channel_view],
+            [v.attribution, v.predictions],
+        ]
+        if self.session.silenced:
+            columns[2].append(v.channel_editor)
+        if v.trust.checks:
+            columns[2].append(v.trust)
+        stills = [[view.still(compute) for view in column] for column in columns]
+        name, _, facts = self._facts().partition(" · ")
+        return sheet.sheet(name, facts, stills)
 
     def _facts(self) -> str:
         session = self.session
@@ -214,11 +233,3 @@ def explore(
 
 def _times(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
-
-
-def _titled(view: View) -> np.ndarray:
-    try:
-        picture = np.asarray(Image.open(io.BytesIO(view.png())).convert("RGB"))
-    except ActWidgetsError as error:  # the card on the screen says the same
-        picture = charts.text_lines(wrap(str(error), 70))
-    return charts.stacked([charts.text_lines([view.title], picture.shape[1]), picture], gap=0)

@@ -8,6 +8,7 @@ import ipywidgets
 import numpy as np
 
 from ..errors import LayerKindError
+from ..rendering import charts, sheet
 from ..rendering.axes import one_of
 from ..rendering.palettes import CHART, DIVERGING, SEQUENTIAL
 from ..rendering.pictures import enlarged, png_of
@@ -18,7 +19,10 @@ from .base import View
 from .channel_order import OF_ORDER, is_ordered, order_key
 from .grid import HEAT, LINES, OWN, SHARED, SIDE, Grid, grid_of, page_size
 from .maps import all_pictures, is_ready, with_choice
+from .recipe import of_control
 from .surface import Box, Placed, Surface
+
+_OWN_ENDS = ("each map's lowest", "highest")
 
 
 class FeatureMaps(View):
@@ -43,6 +47,10 @@ class FeatureMaps(View):
 
     title = "Feature maps"
     watches = ("layer", "channel", "sample", *OF_ORDER)
+    scale = of_control("_scale", OWN, "``'per map'`` or ``'per layer'``: what the colours range over.")
+    colours = of_control("_colours", SEQUENTIAL[0], "Colour map of layers without negative values.")
+    sequences = of_control("_sequences", HEAT, "``'heat map'`` or ``'lines'``: how sequences are drawn.")
+    page = of_control("_page", 1, "Which page of maps is shown: ``int``, from 1.")
 
     def __init__(
         self,
@@ -132,6 +140,14 @@ class FeatureMaps(View):
         least = 1 if grid.picture.colours == CHART else SIDE
         return png_of(enlarged(grid.picture.rgb(), least))
 
+    def panels(self, grid: Grid) -> list[np.ndarray]:
+        """Return the page and its colour bar."""
+        page = sheet.decoded(self.picture(grid))  # white between the maps, as on the screen
+        if grid.picture.colours == CHART:
+            return [page]
+        ends = text.ends(grid.scale) if grid.scale else _OWN_ENDS
+        return [page, charts.colour_bar(grid.picture.colours, grid.scale, ends)]
+
     def release(self) -> None:
         """Free the canvases."""
         self._axes.close()
@@ -148,9 +164,7 @@ class FeatureMaps(View):
         if is_chart:
             self._bar.value = text.extent(grid.scale)
         else:
-            self._bar.value = text.colour_bar(
-                grid.picture.colours, grid.scale, "each map's lowest", "highest"
-            )
+            self._bar.value = text.colour_bar(grid.picture.colours, grid.scale, *_OWN_ENDS)
         self.note(grid.drawn.words, layer)
         self._leave()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,17 @@ import numpy as np
 
 from ..errors import LayerKindError
 from ..model_graph import Graph
-from ..rendering import pictures
+from ..rendering import charts, pictures
 from ..rendering.graph_layout import Drawing, lay_out, visible_ancestor
 from ..rendering.graph_picture import paint
 from ..rendering.graph_svg import describe
 from ..session import Session
 from .base import View
 from .graph_canvas import GraphCanvas
+from .recipe import Setting
+
+# Width and height of what a still picture shows of the graph.
+_ROOM = (560, 640)
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,15 @@ class GraphView(View):
         self._opened: frozenset[str] = frozenset()
         super().__init__(session)
 
+    def _get_opened(self) -> tuple[str, ...]:
+        return tuple(sorted(self._opened))
+
+    def _set_opened(self, groups: Iterable[str]) -> None:
+        self._opened = frozenset(groups)
+        self.refresh()
+
+    opened = Setting(_get_opened, _set_opened, doc="Addresses of the nested models that are open.", usual=())
+
     def build(self) -> list[ipywidgets.Widget]:
         """Return the drawing."""
         self._canvas.on_select(self.guarded(self._select))
@@ -92,6 +106,12 @@ class GraphView(View):
         """Return the drawing as a PNG."""
         return pictures.png_of(paint(result.drawing, self._highlighted(result)))
 
+    def panels(self, result: LaidOut) -> list[np.ndarray]:
+        """Return what is about the layer: a card has no room for more."""
+        scale = min(1.5, max(1.0, _ROOM[0] / result.drawing.width))
+        part = paint(result.drawing, self._highlighted(result), scale=scale, room=_ROOM)
+        return [charts.centred(part, _ROOM[0])]
+
     def _highlighted(self, result: LaidOut) -> str:
         call = self.session.tap(self.session.selection.layer).call
         return visible_ancestor(result.graph, self._opened, call)
@@ -105,5 +125,4 @@ class GraphView(View):
         self.choose("layer", node.tap)
 
     def _toggle(self, address: str, opened: bool) -> None:
-        self._opened = self._opened | {address} if opened else self._opened - {address}
-        self.refresh()
+        self.opened = self._opened | {address} if opened else self._opened - {address}

@@ -12,6 +12,7 @@ from ..rendering import charts, pictures
 from ..session import Session
 from .base import View
 from .maps import drawable
+from .recipe import of_control
 
 BINS = 40
 _CHANNEL, _LAYER = "channel", "layer"
@@ -51,6 +52,8 @@ class Histogram(View):
 
     title = "Histogram"
     watches = ("layer", "channel", "sample")
+    scope = of_control("_scope", _CHANNEL, "``'channel'`` or ``'layer'``: whose values are counted.")
+    counts = of_control("_counts", _LINEAR, "``'linear'`` or ``'log'``: how counts are drawn.")
 
     def __init__(self, session: Session) -> None:
         self._scope = ipywidgets.ToggleButtons(options=[_CHANNEL, _LAYER], value=_CHANNEL)

@@ -13,6 +13,10 @@ from ..rendering import charts, pictures
 from ..session import Session
 from . import text
 from .base import View
+from .recipe import Setting
+
+# Classes that are shown, if nothing else is said.
+_COUNT = 8
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,30 @@ class Predictions(View):
     working = "what lies behind the silenced channels"
     watches = ("sample", "target", "target_layer")
 
-    def __init__(self, session: Session, *, count: int = 8) -> None:
+    def __init__(self, session: Session, *, count: int = _COUNT) -> None:
         self._count = count
         self._rows = ipywidgets.HTML()
         super().__init__(session)
+
+    def _get_count(self) -> int:
+        return self._count
+
+    def _set_count(self, count: int) -> None:
+        self._count = count
+        self.refresh()
+
+    count = Setting(_get_count, _set_count, doc="Number of classes that are shown.", usual=_COUNT)
 
     def build(self) -> list[ipywidgets.Widget]:
         """Return the rows."""
         return [self._rows]
 
     def key(self) -> tuple:
-        """The sample, the class that is set off, and what is silenced."""
+        """The sample, the class that is set off, what is silenced, and how many classes are shown."""
         sample = self.session.selection.sample
         explained = self.session.explained_target(sample)
-        return sample, None if isinstance(explained, Target) else explained, self.session.silenced
+        chosen = None if isinstance(explained, Target) else explained
+        return sample, chosen, self.session.silenced, self._count
 
     def is_ready(self, key: tuple) -> bool:
         """Whether nothing is silenced, so that the output is there."""
@@ -74,11 +88,11 @@ class Predictions(View):
 
     def compute(self, key: tuple) -> Answer:
         """Return the output and which units to show: the highest, and the chosen one."""
-        sample, chosen, _ = key
+        sample, chosen, _, count = key
         after = self.session.silenced_predictions(sample)
         values = self.session.predictions(sample)
         order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable").tolist()
-        shown = order[: self._count]
+        shown = order[:count]
         if len(values) == 1 and chosen is not None:
             chosen = 0
         if chosen is not None and chosen not in shown:
@@ -101,10 +115,11 @@ class Predictions(View):
 
     def picture(self, result: Answer) -> bytes:
         """Return the bars as a PNG."""
-        parts = [charts.rows(*self._bars(result, result.array))]
+        chosen = result.order.index(result.chosen) if result.chosen is not None else None
+        parts = [charts.rows(*self._bars(result, result.array), chosen)]
         if result.after is not None:
             parts.append(charts.text_lines(["with channels silenced:"]))
-            parts.append(charts.rows(*self._bars(result, result.after)))
+            parts.append(charts.rows(*self._bars(result, result.after), chosen))
         return pictures.png_of(charts.stacked(parts, gap=0))
 
     def _bars(

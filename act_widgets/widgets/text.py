@@ -51,9 +51,14 @@ def number(value: float) -> str:
     return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e-")
 
 
+def ends(scale: Scale) -> tuple[str, str]:
+    """Return the values at both ends of a colour bar."""
+    return number(scale.low), number(scale.high)
+
+
 def colour_bar(colours: str, scale: Scale | None, low: str = "", high: str = "") -> str:
     """Return a colour bar with the values at both ends, or words where maps have their own scales."""
-    left, right = (number(scale.low), number(scale.high)) if scale else (low, high)
+    left, right = ends(scale) if scale else (low, high)
     middle = '<span class="aw-bar-zero">0</span>' if scale and scale.signed else ""
     return (
         f'<div class="aw-bar"><span>{escape(left)}</span><div class="aw-bar-colours" '
@@ -68,7 +73,7 @@ def extent(scale: Scale | None) -> str:
     return caption(f"From {number(scale.low)} to {number(scale.high)}, bottom to top; a grey line marks 0.")
 
 
-def ends(scale: Scale) -> str:
+def both_ends(scale: Scale) -> str:
     """Return the values at the left and at the right of a picture, below it."""
     return (
         f'<div class="aw-bar aw-ends"><span>{number(scale.low)}</span><span>{number(scale.high)}</span></div>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import bqplot
@@ -23,6 +23,7 @@ from .attribution_view import LONG, as_plane, duration, scale_of
 from .base import Stage, View
 from .channel_view import fitted
 from .parts import close_whole
+from .recipe import Setting
 from .surface import Box, Placed, Surface
 
 _CURVES, _SHUFFLED, _OTHER, _COMPLETE = "Curves", "Shuffled weights", "Another class", "Completeness"
@@ -133,6 +134,15 @@ class TrustPanel(View):
         for wish in self._wishes.values():
             wish.observe(self._on_change, names=["value"])
 
+    def _get_checks(self) -> tuple[str, ...]:
+        return tuple(name for name, wish in self._wishes.items() if wish.value)
+
+    def _set_checks(self, names: Iterable[str]) -> None:
+        for name, wish in self._wishes.items():
+            wish.value = name in names
+
+    checks = Setting(_get_checks, _set_checks, doc="Names of the checks that are switched on.", usual=())
+
     def build(self) -> list[ipywidgets.Widget]:
         """Return the switches, the curves, the maps side by side, and the findings."""
         wishes = ipywidgets.HBox(list(self._wishes.values()), layout={"flex_flow": "row wrap"})
@@ -140,7 +150,7 @@ class TrustPanel(View):
 
     def key(self) -> tuple:
         """Return what is explained, and what is to be checked."""
-        wished = tuple(name for name, wish in self._wishes.items() if wish.value)
+        wished = self.checks
         return (Asked.of(self.session) if wished else None), wished
 
     def is_ready(self, key: tuple) -> bool:

@@ -93,6 +93,7 @@ class Lab:
         self._app = app
         self._browser = browser
         self._allowed: list[str] = []
+        self._file = ""
         self._context: BrowserContext
         self.page: Page
         self.fresh()
@@ -102,8 +103,8 @@ class Lab:
     def fresh(self) -> None:
         """Begin again with a new page, a new notebook file and a new kernel."""
         self.close()
-        path = f"{time.monotonic_ns()}-{PATH}"
-        (self.server.notebooks / path).write_text(json.dumps(EMPTY_NOTEBOOK))
+        self._file = path = f"{time.monotonic_ns()}-{PATH}"
+        self.path.write_text(json.dumps(EMPTY_NOTEBOOK))
         width, height = VIEWPORT
         self._context = self._browser.new_context(
             viewport={"width": width, "height": height}, reduced_motion="reduce"
@@ -216,6 +217,11 @@ class Lab:
 
     # The page
 
+    @property
+    def path(self) -> Path:
+        """The notebook's file."""
+        return self.server.notebooks / self._file
+
     def reload(self) -> None:
         """Save, load the page anew as a user would, and wait until the widgets are drawn."""
         self.check()
@@ -223,6 +229,14 @@ class Lab:
         self.page.reload()
         self._attach()
         self.wait_drawn()
+
+    def reopen(self) -> None:
+        """Save, and open the notebook anew on a kernel that knows none of its widgets."""
+        self.check()
+        self._do("save")
+        self.restart()
+        self.page.reload()
+        self._attach()
 
     def set_theme(self, name: str) -> None:
         """Choose the ``light`` or the ``dark`` theme."""

@@ -1,0 +1,46 @@
+"""A button that shows and copies code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+
+class CodeButton(anywidget.AnyWidget):
+    """A button in the corner of a card. Pressed, it shows code in a box, selected, and copies it.
+
+    The code is made when it is asked for, so that nothing is sent while somebody clicks through channels.
+    A browser that does not let the page copy is told of: the code is selected, and the keyboard copies it.
+
+    Parameters
+    ----------
+    make : callable
+        Returns the code.
+    """
+
+    # The text, not the path: anywidget watches a path, and would hold every instance for ever.
+    _esm = Path(__file__).with_suffix(".js").read_text("utf-8")
+
+    asked = traitlets.Int(0).tag(sync=True)
+    """How often the page asked for the code."""
+
+    answered = traitlets.Int(0).tag(sync=True)
+    """The question that `code` answers."""
+
+    code = traitlets.Unicode("").tag(sync=True)
+    """What is shown and copied."""
+
+    def __init__(self, make: Callable[[], str]) -> None:
+        super().__init__()
+        self._make = make
+        self.add_class("aw-code")
+
+    def answer(self, change: dict[str, Any]) -> None:
+        """Make the code that the page asked for."""
+        with self.hold_sync():
+            self.code = self._make()
+            self.answered = change["new"]
