@@ -8,6 +8,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 from keras import layers
 from PIL import Image
 
@@ -15,6 +16,7 @@ import act_widgets as aw
 from act_widgets.rendering import plots
 from act_widgets.rendering.palettes import DOWN, GROUND, NOT_FINITE, UP, ZERO
 from act_widgets.rendering.pictures import Scale
+from act_widgets.widgets.surface import let_go
 from act_widgets.widgets.text import number
 from act_widgets.widgets.worker import worker_of
 
@@ -391,6 +393,22 @@ def test_closed_views_follow_no_axes():
     session.axes.move("depth", 1)
     session.axes["conv"] = "channels × depth × height × width"
     assert [view._heading.value for view in views] == before
+
+
+def test_closing_frees_charts_and_sliders():
+    aw.FeatureMaps(aw.Session(*vectors())).close()  # what stays for the whole process is there now
+    let_go(0)
+    before = len(_instances)
+    screen = Screen(recurrent(), "lstm")
+    screen.session.selection.layer = "gru"
+    screen.session.selection.layer = "norm"
+    for view in (screen.grid, screen.view):
+        view.close()
+    other = Screen(film(), "convlstm")
+    for view in (other.grid, other.view):
+        view.close()
+    let_go(0)
+    assert len(_instances) == before
 
 
 # --- tiles, by hand ---

@@ -68,7 +68,7 @@ def wait_for_map(lab: Lab, name: str, expression: str) -> None:
 
 def drag(lab: Lab, name: str, label: str, share: float) -> None:
     """Drag a slider of a card to a share of its track."""
-    row = card(lab, name).locator(".widget-inline-hbox", has_text=label).last
+    row = card(lab, name).locator(".widget-slider", has_text=label).last
     handle, track = row.locator(".noUi-handle").bounding_box(), row.locator(".noUi-target").bounding_box()
     assert handle is not None and track is not None
     y = handle["y"] + handle["height"] / 2
@@ -161,7 +161,7 @@ def test_a_slider_goes_through_slices(lab: Lab, model: str, layer: str, label: s
     for share, at in ((0.0, 0), (1.0, last)):
         drag(lab, "FeatureMaps", label, share)
         wait_for_map(lab, "ChannelView", f"ex.session.activation({layer!r})[0]" + index.format(at))
-        other = card(lab, "ChannelView").locator(".widget-inline-hbox", has_text=label).last
+        other = card(lab, "ChannelView").locator(".widget-slider", has_text=label).last
         assert other.locator(".widget-readout").inner_text() == str(at)
         read(lab, "ChannelView", 0.02, 0.02, f"{label.lower()} {at} · row 0, column 0")
     lab.python("ex.selection.layer = 'flat'")
