@@ -189,7 +189,7 @@ def test_a_bad_entry_shows_in_its_card_and_the_next_good_one_recovers(cards):
         cards.settle()
         said = alert_of(cards.picker)
         assert f"The parameter 'fill' is what covered cells hold. Received: fill={received}. " in said
-        assert "None (an empty field) for the sample's mean of each channel" in said
+        assert "None (an empty field) for the mean of each channel" in said
         assert alert_of(cards.map) == ""
         np.testing.assert_array_equal(cards.map.array, before)
     send(fill, "1")

@@ -32,7 +32,7 @@ from .cards import (
     words_model,
 )
 from .screen import alert_of, text_of
-from .zoo import tokens
+from .zoo import batch, shaken, tokens
 
 
 @pytest.fixture
@@ -133,6 +133,73 @@ def test_all_checks_together_make_one_picture_and_none_are_left_when_switched_of
     assert panel._busy.value == ""
 
 
+def test_the_picture_of_the_checks_holds_their_curves(cards):
+    cards.choose("Occlusion")
+    panel = cards.trust
+    cards.check("Shuffled weights", "Another class")
+    maps_alone = decoded(panel.png())
+    cards.check("Curves")
+    whole = decoded(panel.png())
+    assert whole.shape[0] > maps_alone.shape[0] + 200
+    for colour, line in (
+        ((213, 94, 0), panel._lines["deletion"]),
+        ((0, 114, 178), panel._lines["insertion"]),
+    ):
+        rows, columns = np.nonzero((whole[30:300] == colour).all(-1))
+        # From the first to the last share, as high as the scores at both ends: the axis goes from 0 to 1.
+        bottom, top = 264 - 30, 36 - 30
+        assert (columns.min(), columns.max()) == pytest.approx((60, 536), abs=2)
+        for column, score in ((columns.min() + 1, line.y[0]), (columns.max() - 1, line.y[-1])):
+            assert rows[abs(columns - column) < 2].min() - 2 <= bottom + score * (top - bottom)
+            assert rows[abs(columns - column) < 2].max() + 2 >= bottom + score * (top - bottom)
+
+
+def test_the_picture_of_an_explorer_holds_the_method_and_its_checks(digits):
+    model, images, labels = digits
+    explorer = aw.explore(model, images[:2], labels=labels)
+    settle(explorer.session)
+    send(explorer.views.trust._wishes["Curves"], True)
+    settle(explorer.session)
+    whole = decoded(explorer.png())
+    for view in (explorer.views.method_picker, explorer.views.trust, explorer.views.attribution):
+        assert holds(whole, decoded(view.png())), view.title
+    explorer.close()
+
+
+def holds(whole: np.ndarray, part: np.ndarray) -> bool:
+    """Whether a picture is found in another one as it is."""
+    height, width = part.shape[:2]
+    telling = int(part[..., 0].std(axis=1).argmax())
+    rows = np.lib.stride_tricks.sliding_window_view(whole[..., 0], width, axis=1)
+    places = np.argwhere((rows == part[telling, :, 0]).all(-1))
+    return any(np.array_equal(whole[y - telling :, x : x + width][:height], part) for y, x in places)
+
+
+def test_a_channel_is_compared_with_the_next_one_and_an_only_one_with_none():
+    given = keras.Input((6, 6, 2), name="image")
+    y = keras.layers.Conv2D(3, 3, activation="relu", name="three")(given)
+    y = keras.layers.Conv2D(1, 1, name="one")(y)
+    head = keras.layers.Dense(3, activation="softmax", name="out")(keras.layers.Flatten()(y))
+    cards = Cards(shaken(keras.Model(given, head)), batch(2, 6, 6, 2))
+    wish, said = cards.trust._wishes["Another class"], cards.trust._under
+    cards.choose("Saliency")
+    assert wish.description == "Another class"
+    cards.selection.explain(2, "three")
+    cards.check("Another class")
+    assert wish.description == "Another channel"
+    assert "Correlation with the map of “channel 0 of 'three'”" in text_of(said.value)
+    cards.selection.explain(0, "one")
+    cards.settle()
+    assert text_of(said.value) == "No other to compare with: channel 0 of 'one' is the only one."
+    assert cards.trust._names.value == ""
+    cards.selection.explain(None)
+    cards.settle()
+    assert wish.description == "Another class"
+    assert "Correlation with the map of" in text_of(said.value)
+    assert cards.alerts() == []
+    cards.close()
+
+
 def test_checks_follow_what_is_chosen(cards):
     cards.check("Another class")
     seen = set()
@@ -205,7 +272,7 @@ def test_a_closed_explorer_is_freed_with_what_was_checked_and_what_was_under_way
     session, views = explorer.session, explorer.views
     settle(session)
     check_all(views.trust)
-    shuffled = views.trust._other[1]
+    shuffled = views.trust._checker._other[1]
     told = Told(views.attribution)
     with explorer.selection.hold_trait_notifications():
         explorer.selection.method, explorer.selection.parameters = "rise", (("masks", MASKS),)

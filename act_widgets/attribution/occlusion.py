@@ -10,9 +10,7 @@ import numpy as np
 from .method import INPUT, Method, Parameter, Step
 from .question import Question
 
-_FILL = Parameter(
-    "fill", "what covered cells hold", None, -1e6, 1e6, if_none="the sample's mean of each channel"
-)
+_FILL = Parameter("fill", "what covered cells hold", None, -1e6, 1e6, if_none="the mean of each channel")
 
 
 def occlusion(question: Question, *, patch: int, stride: int, fill: float | None) -> Iterator[Step]:

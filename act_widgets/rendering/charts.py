@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import wrap
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -85,6 +86,39 @@ def line(values: np.ndarray, along: str, *, width: int = 560, height: int = 300)
     pen.text((right, bottom + 8), f"{len(values) - 1}", fill=INK, font=font(13), anchor="ra")
     pen.text((left - 6, top), f"{high:.3g}", fill=INK, font=font(13), anchor="ra")
     pen.text((left - 6, bottom - 14), f"{low:.3g}", fill=INK, font=font(13), anchor="ra")
+    return np.asarray(image)
+
+
+class Curve(NamedTuple):
+    """A curve of a chart: its name and colour, and numbers from 0 to 1 with the value at each."""
+
+    name: str
+    colour: str
+    x: np.ndarray
+    y: np.ndarray
+
+
+def curves(
+    drawn: Sequence[Curve], heights: tuple[float, float], width: int = 560, height: int = 300
+) -> np.ndarray:
+    """Return curves over shares from 0 % to 100 %, ``(height, width, 3) uint8``; NaN ends a curve."""
+    image = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(image)
+    left, right, top, bottom = 60, width - 24, 36, height - 36
+    low, high = heights
+    for share in np.linspace(0, 1, 5):
+        x, y = left + share * (right - left), bottom - share * (bottom - top)
+        pen.line((left, y, right, y), fill=FAINT)
+        pen.text((left - 6, y), f"{low + share * (high - low):.3g}", fill=INK, font=font(13), anchor="rm")
+        pen.text((x, bottom + 8), f"{share:.0%}", fill=INK, font=font(13), anchor="ma")
+    at = left
+    for curve in drawn:
+        known = np.isfinite(curve.y)
+        x, y = curve.x[known], curve.y[known]
+        points = np.stack([left + x * (right - left), bottom - (y - low) / (high - low) * (bottom - top)], 1)
+        pen.line(list(map(tuple, points.tolist())), fill=curve.colour, width=2)
+        pen.text((at, 10), curve.name, fill=curve.colour, font=font(14))
+        at += (right - left) // len(drawn)
     return np.asarray(image)
 
 

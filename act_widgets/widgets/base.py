@@ -93,6 +93,7 @@ class View(Pictured):
         self._busy = ipywidgets.HTML()
         # A toggle rather than a button: a trait reaches the kernel while a cell runs.
         self._stop = ipywidgets.ToggleButton(layout={"display": "none", "width": "auto"})
+        self._stop.add_class("aw-stop")
         self._stop.observe(self.guarded(self._on_stop), names=["value"])
         unseen = ListKeys(layout={"display": "none"})
         super().__init__(

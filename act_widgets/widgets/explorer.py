@@ -124,32 +124,28 @@ class Explorer(Pictured):
 
     def _dashboard(self) -> ipywidgets.Widget:
         v = self.views
-        columns = [
-            [v.sample_picker, v.layer_picker, v.graph],
-            [v.channel_slider, v.feature_maps, v.channel_editor, v.trust],
-            [v.channel_view, v.histogram],
-            [v.class_selector, v.method_picker, v.attribution, v.predictions],
-        ]
-        boxes = [ipywidgets.VBox(column) for column in columns]
-        for index, box in enumerate(boxes):
-            box.add_class("aw-column")
-            box.add_class(f"aw-column-{index}")
-        grid = ipywidgets.VBox(boxes)
-        grid.add_class("aw-grid")
-        return grid
+        asking = _area("asking", v.class_selector, v.method_picker)
+        return _area(
+            "grid",
+            _area("model", v.sample_picker, v.layer_picker, v.graph),
+            _area("channels", v.channel_slider, v.feature_maps, v.channel_editor, v.predictions),
+            _area("channel", v.channel_view, v.histogram),
+            _area("explaining", asking, v.attribution),
+            v.trust,
+        )
 
     def _picture(self, compute: bool) -> np.ndarray:
         v = self.views
         columns: list[list[View]] = [
             [v.sample_picker, v.graph],
-            [v.feature_maps, v.histogram],
-            [v.channel_view],
-            [v.attribution, v.predictions],
+            [v.feature_maps, v.predictions],
+            [v.channel_view, v.histogram],
+            [v.method_picker, v.attribution],
         ]
         if self.session.silenced:
-            columns[2].append(v.channel_editor)
+            columns[1].insert(1, v.channel_editor)
         if v.trust.checks:
-            columns[2].append(v.trust)
+            columns[3].append(v.trust)
         stills = [[view.still(compute) for view in column] for column in columns]
         name, _, facts = self._facts().partition(" · ")
         return sheet.sheet(name, facts, stills)
@@ -233,3 +229,11 @@ def explore(
 
 def _times(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
+
+
+def _area(name: str, *parts: ipywidgets.Widget) -> ipywidgets.Widget:
+    """Return a box that the style sheet gives its place, by the room there is."""
+    box = ipywidgets.VBox(parts)
+    box.add_class("aw-area")
+    box.add_class(f"aw-{name}")
+    return box

@@ -83,7 +83,7 @@ class Histogram(View):
             marks=[self._bars],
             axes=self._axes,
             animation_duration=0,
-            fig_margin={"top": 10, "bottom": 40, "left": 52, "right": 12},
+            fig_margin={"top": 10, "bottom": 40, "left": 52, "right": 24},
             layout={"width": "100%", "height": "210px", "min_width": "0"},
             background_style={"fill": "transparent"},
         )

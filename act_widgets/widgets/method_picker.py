@@ -64,6 +64,7 @@ class MethodPicker(View):
         self._list = ipywidgets.Dropdown(options=options, description="Method", layout={"width": "auto"})
         self._scores = ipywidgets.Dropdown(description="Scores", layout={"width": "auto"})
         self._controls = ipywidgets.VBox()
+        self._controls.add_class("aw-parameters")
         self._made_for = ""
         self._by_name: dict[str, Any] = {}
         super().__init__(session)

@@ -113,7 +113,7 @@ class Surface:
         self._hear(self.canvas.on_mouse_out, leave)
 
     def close(self) -> None:
-        """Take the canvases off the screen, and free them once the page has drawn all that it was told to."""
+        """Take the canvases off the screen; they are freed later, for a page that has yet to draw on them."""
         with _lock:
             self._open = False
             for deafen in self._deafen:

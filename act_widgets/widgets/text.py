@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
@@ -40,10 +40,17 @@ def meaning(text: str, expected: str) -> str:
     return f'<div class="aw-meaning" title="{escape(expected)}">{escape(text)}</div>'
 
 
-def columns(names: Sequence[str]) -> str:
-    """Return names in columns of equal width, below pictures side by side."""
-    cells = "".join(f"<span>{escape(name)}</span>" for name in names)
-    return f'<div class="aw-columns" style="grid-template-columns:repeat({len(names)}, 1fr)">{cells}</div>'
+def legend(colours: Mapping[str, str]) -> str:
+    """Return the names of lines, each with its colour."""
+    items = (f'<span><i style="background:{c}"></i>{escape(name)}</span>' for name, c in colours.items())
+    return f'<div class="aw-legend">{"".join(items)}</div>'
+
+
+def columns(names: Sequence[str], gap: float) -> str:
+    """Return names in columns of equal width, below pictures side by side; `gap` is a share of the whole."""
+    cells = "".join(f'<span title="{escape(name)}">{escape(name)}</span>' for name in names)
+    style = f"grid-template-columns:repeat({len(names)}, minmax(0, 1fr));column-gap:{gap:.2%}"
+    return f'<div class="aw-columns" style="{style}">{cells}</div>'
 
 
 def number(value: float) -> str:

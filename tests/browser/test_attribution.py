@@ -143,6 +143,15 @@ def test_checks_show_curves_and_maps_and_are_drawn_again_after_a_reload(page: La
     maps = pixels(lab, "TrustPanel")
     lab.check()
 
+    # All can be read in a narrow window too: names whole, and the legend beside the lines.
+    lab.set_viewport(700, 1600)
+    names = panel.locator(".aw-columns span")
+    is_whole = "all => all.every(e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight + 1)"
+    assert names.evaluate_all(is_whole)
+    legend, chart = (panel.locator(name).bounding_box() or {} for name in (".aw-legend", ".bqplot.figure"))
+    assert legend["y"] + legend["height"] <= chart["y"] + 1
+    lab.set_viewport(1600, 1600)
+
     overlay, lines, said = pixels(lab, "AttributionView"), curves(lab), panel.locator(".aw-caption")
     words = said.all_inner_texts()
     lab.reload()
@@ -171,7 +180,11 @@ def test_slow_work_waits_for_its_start_tells_how_far_it_is_and_is_stopped_while_
     assert runs <= 16
 
     first = pixels(lab, "AttributionView")
-    view.get_by_role("button", name="Start").click()
+    # It looks as a button does that can be pressed, not as one that is.
+    style = "button => [getComputedStyle(button).backgroundColor, getComputedStyle(button).boxShadow]"
+    start, other = view.get_by_role("button", name="Start"), card(lab, "ClassSelector").get_by_role("button")
+    assert start.evaluate(style) == other.evaluate(style)
+    start.click()
     expect(bar).to_contain_text("of 2000 masks")
     second = wait_other(lab, "AttributionView", first)
     wait_other(lab, "AttributionView", second)

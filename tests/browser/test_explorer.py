@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import cmap
 import numpy as np
+import pytest
 from playwright.sync_api import Locator
 
 from tests.browser.digits import BUSY, DIGITS, card, settle
@@ -214,6 +217,37 @@ other.close()
         lab.python(f"ex.selection.layer = {layer!r}")
         assert_channel_view_is_true(lab)
     lab.check()
+
+
+def rectangles(lab: Lab) -> dict[str, tuple[float, float, float, float]]:
+    """Return left, top, right and bottom of every card, and of all of them together."""
+    found = lab.page.locator(".aw-explorer .aw-card, .aw-explorer .aw-grid").evaluate_all(
+        """all => all.map(e => [e.className.match(/aw-grid|aw-[A-Z]\\w+/)[0], e.getBoundingClientRect()])
+          .map(([name, r]) => [name, [r.left, r.top, r.right, r.bottom]])"""
+    )
+    return {name.removeprefix("aw-"): tuple(sides) for name, sides in found}
+
+
+def area(sides: tuple[float, float, float, float]) -> float:
+    left, top, right, bottom = sides
+    return max(right - left, 0) * max(bottom - top, 0)
+
+
+def test_at_any_width_the_checks_lie_at_the_map_and_cards_leave_no_holes(page: Lab):
+    lab = page
+    for width, columns in ((2000, 4), (1500, 3), (1150, 2), (850, 1)):
+        lab.set_viewport(width, 1600)
+        lab.until(lambda columns=columns: len({r[0] for r in rectangles(lab).values()}) == columns)
+        cards = rectangles(lab)
+        whole, (left, top, right, bottom) = cards.pop("grid"), cards["AttributionView"]
+        trust = cards["TrustPanel"]
+        is_beside = trust[0] - right == pytest.approx(10, abs=1) and trust[1] == pytest.approx(top, abs=1)
+        is_below = trust[1] - bottom == pytest.approx(10, abs=1) and trust[0] < right and trust[2] > left
+        assert is_beside or is_below, (width, cards["AttributionView"], trust)
+        for a, b in combinations(cards.values(), 2):
+            shared = (max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3]))
+            assert area(shared) == 0
+        assert sum(map(area, cards.values())) > 0.75 * area(whole), width
 
 
 def test_views_in_other_cells_stay_linked(lab: Lab):
