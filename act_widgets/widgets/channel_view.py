@@ -76,6 +76,7 @@ class ChannelView(View):
         )
         self._surface = Surface(_SIDE, _SIDE)
         self._chart: LineChart | None = None
+        self._arranged: tuple[bool, bool, bool] | None = None
         self._bar = ipywidgets.HTML()
         self._under = ipywidgets.HTML()
         self._shown_map: ChannelMap | None = None
@@ -132,19 +133,17 @@ class ChannelView(View):
 
     def draw(self, result: ChannelMap) -> None:
         """Show the map, above the input if that is wanted, the line, or the number."""
-        is_map, is_line = result.array.ndim == 2, result.array.ndim == 1
-        if is_line:
+        if result.array.ndim == 1:
             self._line_chart().show(result.array, result.drawn.axes.plane[0])
+            self._bar.value = ""
         else:
             self._show_picture(result)
-        self._surface.widget.layout.display = "none" if is_line else None
-        if self._chart is not None:
-            self._chart.widget.layout.display = None if is_line else "none"
-        self._way.layout.display = None if result.drawn.axes.is_spatial else "none"
-        self._opacity.layout.display = None if result.photo is not None else "none"
-        self._bar.value = text.colour_bar(result.picture.colours, result.scale) if is_map else ""
-        if not (is_map or is_line):
-            self._bar.value = text.both_ends(result.scale)
+            is_map = result.array.ndim == 2
+            colours = result.picture.colours
+            self._bar.value = (
+                text.colour_bar(colours, result.scale) if is_map else text.both_ends(result.scale)
+            )
+        self._arrange(result.array.ndim == 1, result.drawn.axes.is_spatial, result.photo is not None)
         self._shown_map = result
         self._axes.show(result.layer, result.drawn)
         self.note(result.words, result.layer)
@@ -172,6 +171,17 @@ class ChannelView(View):
         """Free the canvases."""
         self._axes.close()
         self._surface.close()
+
+    def _arrange(self, is_line: bool, is_spatial: bool, is_over: bool) -> None:
+        """Show the widgets that such a picture takes, and hide the others."""
+        if self._arranged == (is_line, is_spatial, is_over):
+            return
+        self._arranged = is_line, is_spatial, is_over
+        shown = {self._surface.widget: not is_line, self._way: is_spatial, self._opacity: is_over}
+        if self._chart is not None:
+            shown[self._chart.widget] = is_line
+        for widget, is_shown in shown.items():
+            widget.layout.display = None if is_shown else "none"
 
     def _show_picture(self, result: ChannelMap) -> None:
         shape = result.picture.indices.shape
