@@ -174,7 +174,11 @@ function render({ model, el }) {
   model.on("change:options", rebuild);
   model.on("change:chosen", follow);
   rebuild();
+  // Nothing can scroll before it has its place on the page.
+  const placed = new ResizeObserver(follow);
+  placed.observe(list);
   return () => {
+    placed.disconnect();
     model.off("change:options", rebuild);
     model.off("change:chosen", follow);
   };

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.digits import card, settle
+from tests.browser.digits import DIGITS, card, settle
 from tests.browser.lab import Lab
 
 NESTED = """
@@ -58,6 +58,18 @@ def test_a_search_narrows_the_list_while_the_kernel_is_busy(page: Lab):
     assert names(lab) == ["block2_conv1"]
     search.fill("")
     assert len(names(lab)) == 24
+
+
+def test_the_list_begins_where_the_chosen_layer_is(lab: Lab):
+    lab.show(DIGITS.replace("block1_relu", "block3_relu2"))
+    settle(lab)
+    inside = """list => {
+        const outer = list.getBoundingClientRect();
+        const inner = list.querySelector("[aria-selected=true]").getBoundingClientRect();
+        return inner.top >= outer.top && inner.bottom <= outer.bottom;
+    }"""
+    tree = card(lab, "LayerPicker").get_by_role("tree")
+    lab.until(lambda: tree.evaluate(inside))
 
 
 def test_keys_and_buttons_walk_through_what_is_seen(page: Lab):
