@@ -182,7 +182,10 @@ def test_slow_work_waits_for_its_start_tells_how_far_it_is_and_is_stopped_while_
     first = pixels(lab, "AttributionView")
     # It looks as a button does that can be pressed, not as one that is.
     style = "button => [getComputedStyle(button).backgroundColor, getComputedStyle(button).boxShadow]"
-    start, other = view.get_by_role("button", name="Start"), card(lab, "ClassSelector").get_by_role("button", name="Explain")
+    start, other = (
+        view.get_by_role("button", name="Start"),
+        card(lab, "ClassSelector").get_by_role("button", name="Explain"),
+    )
     assert start.evaluate(style) == other.evaluate(style)
     start.click()
     expect(bar).to_contain_text("of 2000 masks")

@@ -19,6 +19,7 @@ from tests.browser.test_explorer import (
     expected_colours,
     pick_layer,
     pictures,
+    settled_pictures,
     shown,
     wait_changed,
 )
@@ -44,7 +45,7 @@ def test_notebook_7_draws_every_view_and_follows_every_choice(notebook7: Lab):
     settle(lab)
     assert lab.value("ex.selection.sample") == 2
     assert_channel_view_is_true(lab)
-    before = pictures(lab)
+    before = settled_pictures(lab)
     lab.reload()
     for name in CANVASES:
         lab.until(lambda name=name: np.array_equal(pictures(lab)[name], before[name]))

@@ -24,6 +24,19 @@ def pictures(lab: Lab) -> dict[str, np.ndarray]:
     return {name: lab.pixels(canvas(lab, name)) for name in CANVASES}
 
 
+def settled_pictures(lab: Lab) -> dict[str, np.ndarray]:
+    """Return the pictures once the page has drawn what it was told: it decodes and draws in its own time."""
+    seen: list[dict[str, np.ndarray]] = []
+
+    def is_quiet() -> bool:
+        seen.append(pictures(lab))
+        last = seen[-6:]
+        return len(last) == 6 and all(np.array_equal(last[0][n], now[n]) for now in last for n in CANVASES)
+
+    lab.until(is_quiet)
+    return seen[-1]
+
+
 def bars(lab: Lab) -> list[str]:
     heights = "rects => rects.map(rect => rect.getAttribute('height'))"
     return card(lab, "Histogram").locator("g.bar rect, .bargroup rect").evaluate_all(heights)
@@ -183,7 +196,7 @@ def test_the_views_are_drawn_again_after_a_reload(page: Lab):
     lab = page
     lab.python("ex.selection.channel = 7")
     assert_channel_view_is_true(lab)
-    before = pictures(lab)
+    before = settled_pictures(lab)
     lab.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     lab.reload()
     settle(lab)

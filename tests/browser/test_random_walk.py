@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.browser.digits import settle
 from tests.browser.lab import Lab
-from tests.browser.test_explorer import CANVASES, assert_channel_view_is_true, pictures
+from tests.browser.test_explorer import CANVASES, assert_channel_view_is_true, pictures, settled_pictures
 
 STEPS = 500
 KEYS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown")
@@ -60,7 +60,7 @@ def test_five_hundred_choices_in_a_row_leave_every_view_agreeing_with_the_select
     lab.check()
 
     # What was drawn step by step is what is drawn at once.
-    before = pictures(lab)
+    before = settled_pictures(lab)
     lab.reload()
     settle(lab)
     for name in CANVASES:
