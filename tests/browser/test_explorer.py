@@ -366,14 +366,13 @@ def test_keys_choose_in_a_list_that_is_shown_without_anything_else(lab: Lab):
 import act_widgets as aw
 model, images, labels = aw.samples.digits()
 class ex: session = aw.Session(model, images[:2], labels=labels); selection = session.selection
-ex.selection.layer = "block1_relu"
-aw.LayerPicker(ex.session)
+aw.MethodPicker(ex.session)
 """
     )
     settle(lab)
-    choices = card(lab, "LayerPicker").locator("select")
+    choices = card(lab, "MethodPicker").locator("select").first
     choices.focus()
-    for key, layer in (("ArrowDown", "block2_conv1"), ("ArrowUp", "block1_relu"), ("End", "predictions")):
+    for key, method in (("ArrowDown", "grad_cam_pp"), ("ArrowUp", "grad_cam"), ("End", "rise")):
         lab.page.keyboard.press(key)
-        lab.until(lambda layer=layer: lab.value("ex.selection.layer") == layer)
+        lab.until(lambda method=method: lab.value("ex.selection.method") == method)
     assert choices.evaluate("list => list === document.activeElement")
