@@ -161,7 +161,7 @@ function render({ model, el }) {
     if (event.key.length > 1) event.preventDefault();
     event.stopPropagation();
   });
-  search.addEventListener("input", show);
+  search.addEventListener("input", () => (search.value ? show() : follow()));
   search.addEventListener("keydown", (event) => {
     const first = seen().find((entry) => entry.matches);
     if (event.key === "Enter") choose(first);

@@ -32,10 +32,16 @@ CELL_SECONDS = 300
 STATE_SECONDS = 60
 
 # Console errors that are not ours, each with its reason.
-ALLOWED_CONSOLE_ERRORS: tuple[str, ...] = ()
+ALLOWED_CONSOLE_ERRORS: tuple[str, ...] = (
+    # The server refuses a page of Notebook 7 a font of Notebook's own once JupyterLab was opened beside it.
+    r"403 \(Forbidden\) \(http://127\.0\.0\.1:\d+/static/notebook/\w+\.woff2",
+)
 
-# The same of uncaught errors. Notebook 7.6 throws this one whenever it is loaded, also without any widget.
-ALLOWED_PAGE_ERRORS: tuple[str, ...] = (r"Cannot read properties of undefined \(reading 'schema'\)",)
+# The same of uncaught errors. Notebook 7.6 throws these while it is loaded, also without any widget.
+ALLOWED_PAGE_ERRORS: tuple[str, ...] = (
+    r"Cannot read properties of undefined \(reading 'schema'\)",
+    r"Command 'filebrowser:open-path' not registered",
+)
 
 EMPTY_NOTEBOOK = {
     "cells": [],
