@@ -165,7 +165,7 @@ def test_a_sequence_is_also_lines():
 def test_the_chosen_channel_of_a_sequence_is_a_line_changed_in_place():
     screen = Screen(recurrent(), "lstm")
     chart = screen.view._chart
-    assert is_shown(chart.widget) and not is_shown(screen.view._surface.widget)
+    assert chart.widget in screen.view._place.children and not is_shown(screen.view._surface.widget)
     figure, line = chart.figure, chart._line
     for channel in (1, 5):
         screen.session.selection.channel = channel
@@ -174,7 +174,7 @@ def test_the_chosen_channel_of_a_sequence_is_a_line_changed_in_place():
     assert chart._across.label == "time"
     assert screen.view._chart.figure is figure
     screen.session.selection.layer = "gru"
-    assert is_shown(screen.view._surface.widget) and not is_shown(figure)
+    assert is_shown(screen.view._surface.widget) and figure not in screen.view._place.children
     assert screen.view.array.shape == ()
 
 

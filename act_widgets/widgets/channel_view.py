@@ -18,6 +18,7 @@ from .axes_control import AxesControl
 from .base import View
 from .line_chart import LineChart
 from .maps import Drawn, all_pictures, is_ready, one_picture, photo_under, value_text
+from .parts import close_whole
 from .recipe import of_control
 from .surface import Box, Placed, Surface
 
@@ -168,9 +169,11 @@ class ChannelView(View):
         return [*super().panels(result), *bars, charts.paragraph(self._summary(result))]
 
     def release(self) -> None:
-        """Free the canvases."""
+        """Free the canvases, and the chart that is not in the card just now."""
         self._axes.close()
         self._surface.close()
+        if self._chart is not None:
+            close_whole(self._chart.widget)
 
     def _arrange(self, is_line: bool, is_spatial: bool, is_over: bool) -> None:
         """Show the widgets that such a picture takes, and hide the others."""
@@ -178,8 +181,9 @@ class ChannelView(View):
             return
         self._arranged = is_line, is_spatial, is_over
         shown = {self._surface.widget: not is_line, self._way: is_spatial, self._opacity: is_over}
-        if self._chart is not None:
-            shown[self._chart.widget] = is_line
+        # Taken out, not hidden: bqplot draws a hidden chart with the negative size that its margins leave.
+        chart = [self._line_chart().widget] if is_line else []
+        self._place.children = [self._surface.widget, *chart]
         for widget, is_shown in shown.items():
             widget.layout.display = None if is_shown else "none"
 
@@ -198,7 +202,6 @@ class ChannelView(View):
         """Return the chart, made when it is first needed."""
         if self._chart is None:
             self._chart = LineChart()
-            self._place.children = (*self._place.children, self._chart.widget)
         return self._chart
 
     def _hover(self, x: float, y: float) -> None:
