@@ -461,3 +461,14 @@ def test_the_newest_wish_of_an_owner_replaces_the_waiting_one():
     go.set()
     assert worker.wait()
     assert ran == ["first", "third", "other"]
+
+
+def test_a_choice_among_entries_that_are_gone_changes_nothing(explorer):
+    """The page tells the place of an entry in the list that it showed."""
+    axes = explorer.views.feature_maps._axes.list
+    before = axes.value, explorer.session.axes["block1_relu"]
+    axes.set_state({"index": len(axes.options)})
+    assert (axes.value, explorer.session.axes["block1_relu"]) == before
+    assert alert_of(explorer.views.feature_maps) == ""
+    axes.set_state({"index": 1})
+    assert explorer.session.axes["block1_relu"] == axes.value != before[0]

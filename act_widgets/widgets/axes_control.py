@@ -9,6 +9,7 @@ import ipywidgets
 from ..rendering.axes import Axes, one_of
 from . import text
 from .base import View
+from .changing_list import ChangingList
 from .maps import Drawn
 
 
@@ -23,7 +24,7 @@ class AxesControl:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self.list = ipywidgets.Dropdown(layout={"width": "auto"}, tooltip="What the layer's axes are")
+        self.list = ChangingList(layout={"width": "auto"}, tooltip="What the layer's axes are")
         self.list.add_class("aw-wide")
         self.sliders: dict[str, ipywidgets.IntSlider] = {}
         self._boxes = ipywidgets.VBox()

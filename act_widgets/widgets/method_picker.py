@@ -14,6 +14,7 @@ from ..rendering import charts, pictures
 from ..session import Session
 from . import text
 from .base import View
+from .changing_list import ChangingList
 from .parts import close_whole
 
 _USUAL = ""
@@ -62,7 +63,7 @@ class MethodPicker(View):
     def __init__(self, session: Session) -> None:
         options = [(method.title, name) for name, method in METHODS.items()]
         self._list = ipywidgets.Dropdown(options=options, description="Method", layout={"width": "auto"})
-        self._scores = ipywidgets.Dropdown(description="Scores", layout={"width": "auto"})
+        self._scores = ChangingList(description="Scores", layout={"width": "auto"})
         self._controls = ipywidgets.VBox()
         self._controls.add_class("aw-parameters")
         self._made_for = ""
