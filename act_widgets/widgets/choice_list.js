@@ -22,21 +22,21 @@ function linked(options) {
   });
 }
 
-function render({ model, el }) {
+function draw(state, el) {
   const number = ++lists;
-  const label = model.get("label");
+  const label = state.get("label");
   el.classList.add("aw-choices");
   // JupyterLab would take arrows and letters for itself.
   el.dataset.lmSuppressShortcuts = "true";
   const head = made("div", "aw-choices-head");
   const search = made("input", "aw-choices-search", {
-    type: "search", placeholder: model.get("hint"), "aria-label": `Search ${label}`, spellcheck: "false",
+    type: "search", placeholder: state.get("hint"), "aria-label": `Search ${label}`, spellcheck: "false",
   });
   const back = step("▲", `Previous ${label}`, -1);
   const on = step("▼", `Next ${label}`, 1);
   const found = made("span", "aw-choices-found", { role: "status" });
   const list = made("div", "aw-choices-list", { role: "tree", tabindex: "0", "aria-label": label });
-  head.append(search, found, ...(model.get("has_steps") ? [back, on] : []));
+  head.append(search, found, ...(state.get("has_steps") ? [back, on] : []));
   el.append(head, list);
 
   let entries = [];
@@ -74,21 +74,21 @@ function render({ model, el }) {
   }
 
   function rebuild() {
-    entries = linked(model.get("options"));
+    entries = linked(state.get("options"));
     if (open === null && entries.length > OPEN_AT_FIRST) open = new Set();
     for (const entry of entries) entry.element = row(entry);
     // Always as high, whatever is open or found: what lies below must not jump.
-    const rows = Math.min(entries.length, model.get("rows"));
+    const rows = Math.min(entries.length, state.get("rows"));
     list.style.height = `calc(${rows} * var(--aw-choice-height))`;
     list.replaceChildren(...entries.map((entry) => entry.element));
-    head.hidden = entries.length < model.get("search_from") && !model.get("has_steps");
-    search.hidden = entries.length < model.get("search_from");
+    head.hidden = entries.length < state.get("search_from") && !state.get("has_steps");
+    search.hidden = entries.length < state.get("search_from");
     follow();
   }
 
   const isOpen = (entry) => open === null || open.has(entry.key);
   const seen = () => entries.filter((entry) => !entry.element.hidden);
-  const chosen = () => entries.find((entry) => entry.key === model.get("chosen")) ?? null;
+  const chosen = () => entries.find((entry) => entry.key === state.get("chosen")) ?? null;
 
   function toggle(entry) {
     open ??= new Set(entries.filter((other) => other.holds).map((other) => other.key));
@@ -135,9 +135,9 @@ function render({ model, el }) {
   }
 
   function choose(entry) {
-    if (!entry || entry.key === model.get("chosen")) return;
-    model.set("chosen", entry.key);
-    model.save_changes();
+    if (!entry || entry.key === state.get("chosen")) return;
+    state.set("chosen", entry.key);
+    state.save_changes();
   }
 
   function move(by) {
@@ -149,7 +149,7 @@ function render({ model, el }) {
   list.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const current = chosen();
-    const page = Math.max(1, model.get("rows") - 1);
+    const page = Math.max(1, state.get("rows") - 1);
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -entries.length, End: entries.length };
     if (event.key in moves) move(moves[event.key]);
     else if (event.key === "ArrowRight" && current?.holds && !isOpen(current)) toggle(current);
@@ -171,17 +171,15 @@ function render({ model, el }) {
     } else return;
     event.preventDefault();
   });
-  model.on("change:options", rebuild);
-  model.on("change:chosen", follow);
+  state.on("change:options", rebuild);
+  state.on("change:chosen", follow);
   rebuild();
   // Nothing can scroll before it has its place on the page.
   const placed = new ResizeObserver(follow);
   placed.observe(list);
   return () => {
     placed.disconnect();
-    model.off("change:options", rebuild);
-    model.off("change:chosen", follow);
+    state.off("change:options", rebuild);
+    state.off("change:chosen", follow);
   };
 }
-
-export default { render };

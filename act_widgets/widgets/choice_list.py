@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
-import anywidget
 import traitlets
+
+from .face import Faced, script_of
 
 
 class Option(NamedTuple):
@@ -30,15 +30,14 @@ class Option(NamedTuple):
     depth: int = 0
 
 
-class ChoiceList(anywidget.AnyWidget):
+class ChoiceList(Faced):
     """Entries of which one is chosen; those that hold others open and close.
 
     Arrow keys, Home, End and the page keys choose; left and right close and open. Typing searches in keys and
     facts, in the browser alone, so that it works while the kernel is busy.
     """
 
-    # The text, not the path: anywidget watches a path, and would hold every instance for ever.
-    _esm = Path(__file__).with_suffix(".js").read_text("utf-8")
+    script = script_of("choice_list.js")
 
     options: traitlets.List = traitlets.List().tag(sync=True)
     """The entries: list of `Option`, each behind the one that holds it."""

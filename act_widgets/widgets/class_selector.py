@@ -12,6 +12,7 @@ from ..session import Session
 from . import text
 from .choice_list import ChoiceList, Option
 from .control import Choice, Control
+from .face import Face
 
 _AS_PREDICTED = "as predicted"
 _UNIT = "unit"
@@ -44,7 +45,7 @@ class ClassSelector(Control):
 
     def build(self) -> list[ipywidgets.Widget]:
         """Return the list and the button."""
-        return [self._list, self._unit]
+        return [Face(self._list), self._unit]
 
     def key(self) -> tuple[int, int | None, str]:
         """Sample, class, and the layer whose channel is explained in place of one."""

@@ -15,7 +15,8 @@ async function copied(box) {
   }
 }
 
-function render({ model, el }) {
+function draw(state, el) {
+  el.classList.add('aw-code');
   const button = element(
     'button',
     { className: 'aw-code-button', textContent: '</>', title: 'Copy as code', type: 'button' },
@@ -45,13 +46,13 @@ function render({ model, el }) {
     open(true);
     box.value = '';
     told.textContent = 'Asking the kernel …';
-    model.set('asked', model.get('asked') + 1);
-    model.save_changes();
+    state.set('asked', state.get('asked') + 1);
+    state.save_changes();
   }
 
   async function answer() {
-    if (panel.hidden || model.get('answered') !== model.get('asked')) return;
-    box.value = model.get('code');
+    if (panel.hidden || state.get('answered') !== state.get('asked')) return;
+    box.value = state.get('code');
     box.rows = box.value.split('\n').length;
     box.focus();
     box.select();
@@ -68,8 +69,6 @@ function render({ model, el }) {
 
   button.addEventListener('click', ask);
   panel.addEventListener('keydown', key);
-  model.on('change:answered', answer);
-  return () => model.off('change:answered', answer);
+  state.on('change:answered', answer);
+  return () => state.off('change:answered', answer);
 }
-
-export default { render };

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
+from .face import Faced, script_of
 
-class CodeButton(anywidget.AnyWidget):
+
+class CodeButton(Faced):
     """A button in the corner of a card. Pressed, it shows code in a box, selected, and copies it.
 
     The code is made when it is asked for, so that nothing is sent while somebody clicks through channels.
@@ -22,8 +22,7 @@ class CodeButton(anywidget.AnyWidget):
         Returns the code.
     """
 
-    # The text, not the path: anywidget watches a path, and would hold every instance for ever.
-    _esm = Path(__file__).with_suffix(".js").read_text("utf-8")
+    script = script_of("code_button.js")
 
     asked = traitlets.Int(0).tag(sync=True)
     """How often the page asked for the code."""
@@ -37,7 +36,6 @@ class CodeButton(anywidget.AnyWidget):
     def __init__(self, make: Callable[[], str]) -> None:
         super().__init__()
         self._make = make
-        self.add_class("aw-code")
 
     def answer(self, change: dict[str, Any]) -> None:
         """Make the code that the page asked for."""

@@ -21,6 +21,7 @@ from .channel_slider import ChannelSlider
 from .channel_view import ChannelView
 from .class_selector import ClassSelector
 from .code_button import CodeButton
+from .face import Face
 from .feature_maps import FeatureMaps
 from .graph_view import GraphView
 from .histogram import Histogram
@@ -82,7 +83,7 @@ class Explorer(Pictured):
         self._head = ipywidgets.HTML()
         self._code = CodeButton(self.code)
         self._code.observe(self._code.answer, names=["asked"])
-        super().__init__([self._head, self._code, self._dashboard()])
+        super().__init__([self._head, Face(self._code), self._dashboard()])
         self.add_class("aw-explorer")
         for view in self.views:
             view.on_drawn(self._tell)

@@ -189,8 +189,8 @@ function drawFrameHead(parent, frame) {
 
 // One displayed copy of the widget.
 class GraphView {
-  constructor(model, el) {
-    this.model = model;
+  constructor(state, el) {
+    this.state = state;
     this.anchor = null; // the group that was opened or closed, and where it was on the screen
     this.build(el);
     this.camera = new Camera(this.stage, this.layer);
@@ -223,10 +223,10 @@ class GraphView {
   }
 
   listen() {
-    const model = this.model;
+    const { state } = this;
     const on = { "change:drawing": () => this.draw(), "change:selected": () => this.follow(),
                  "change:height": () => this.resize() };
-    for (const [event, action] of Object.entries(on)) model.on(event, action);
+    for (const [event, action] of Object.entries(on)) state.on(event, action);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.stage);
     this.svg.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
@@ -234,17 +234,17 @@ class GraphView {
     this.svg.addEventListener("click", (event) => this.endDrag(event), { capture: true });
     this.svg.addEventListener("keydown", (event) => this.key(event));
     this.dispose = () => {
-      for (const [event, action] of Object.entries(on)) model.off(event, action);
+      for (const [event, action] of Object.entries(on)) state.off(event, action);
       this.observer.disconnect();
       this.camera.stop();
     };
   }
 
   draw() {
-    const drawing = this.model.get("drawing") || {};
+    const drawing = this.state.get("drawing") || {};
     const { nodes = [], frames = [], edges = [], width = 1, height = 1, legend = [] } = drawing;
     const same = this.drawing !== undefined && this.drawing.name === drawing.name;
-    this.root.style.height = `${this.model.get("height")}px`;
+    this.root.style.height = `${this.state.get("height")}px`;
     this.drawing = drawing;
     const focused = this.svg.contains(this.svg.getRootNode().activeElement) && this.current && this.current.address;
     this.layer.replaceChildren();
@@ -260,7 +260,7 @@ class GraphView {
     Object.assign(this.camera, { width, height });
     this.ring = svg(this.layer, "rect", { class: "chosen", rx: 6 });
     this.place(same);
-    this.highlight(this.model.get("selected"));
+    this.highlight(this.state.get("selected"));
     if (focused && this.find(focused)) this.find(focused).element.focus({ preventScroll: true });
   }
 
@@ -330,7 +330,7 @@ class GraphView {
   }
 
   resize() {
-    this.root.style.height = `${this.model.get("height")}px`;
+    this.root.style.height = `${this.state.get("height")}px`;
     if (!this.placed) this.place(false);
     else this.camera.set(this.camera.x, this.camera.y);
   }
@@ -340,18 +340,18 @@ class GraphView {
   }
 
   goReadable() {
-    const chosen = this.find(this.model.get("selected"));
+    const chosen = this.find(this.state.get("selected"));
     this.camera.readable(chosen ? chosen.box : (this.drawing.nodes || [])[0]);
     this.reveal();
   }
 
   reveal() {
-    const chosen = this.find(this.model.get("selected"));
+    const chosen = this.find(this.state.get("selected"));
     if (chosen) this.camera.reveal(chosen.box);
   }
 
   follow() {
-    this.highlight(this.model.get("selected"));
+    this.highlight(this.state.get("selected"));
     if (this.placed) this.reveal();
   }
 
@@ -380,14 +380,14 @@ class GraphView {
 
   select(address) {
     this.highlight(address); // at once: the kernel, which answers by setting `selected`, may be busy
-    this.model.send({ type: "select", address });
+    this.state.send({ type: "select", address });
   }
 
   toggle(address, opened) {
     const { box } = this.find(address);
     const { x, y, scale } = this.camera;
     this.anchor = { address, x: x + box.x * scale, y: y + box.y * scale };
-    this.model.send({ type: "toggle", address, opened });
+    this.state.send({ type: "toggle", address, opened });
   }
 
   wheel(event) {
@@ -475,9 +475,7 @@ class GraphView {
   }
 }
 
-export default {
-  render({ model, el }) {
-    const view = new GraphView(model, el);
-    return () => view.dispose();
-  },
-};
+function draw(state, el) {
+  const view = new GraphView(state, el);
+  return () => view.dispose();
+}

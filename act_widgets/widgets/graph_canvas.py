@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
+from .face import Faced, script_of
 
-class GraphCanvas(anywidget.AnyWidget):
+
+class GraphCanvas(Faced):
     """Show a drawing as SVG and tell Python what was clicked.
 
     Panning and zooming stay in the browser, so they work while the kernel is busy.
@@ -20,8 +20,7 @@ class GraphCanvas(anywidget.AnyWidget):
     act_widgets.rendering.graph_svg.describe : makes the `drawing`.
     """
 
-    # The text, not the path: anywidget watches a path, and would hold every instance for ever.
-    _esm = Path(__file__).with_suffix(".js").read_text("utf-8")
+    script = script_of("graph_canvas.js")
 
     drawing = traitlets.Dict().tag(sync=True)
     """What to show: ``dict``, as `act_widgets.rendering.graph_svg.describe` returns it.
@@ -49,7 +48,7 @@ class GraphCanvas(anywidget.AnyWidget):
         if unknown:
             raise TypeError(
                 f"GraphCanvas has no {', '.join(unknown)}. Received: {', '.join(sorted(kwargs))}. "
-                "Expected: drawing, selected, height, layout."
+                "Expected: drawing, selected, height."
             )
         self._on_select: list[Callable[[str], None]] = []
         self._on_toggle: list[Callable[[str, bool], None]] = []

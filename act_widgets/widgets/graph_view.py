@@ -17,6 +17,7 @@ from ..rendering.graph_picture import paint
 from ..rendering.graph_svg import describe
 from ..session import Session
 from .base import View
+from .face import Face
 from .graph_canvas import GraphCanvas
 from .recipe import Setting
 
@@ -73,7 +74,7 @@ class GraphView(View):
         """Return the drawing."""
         self._canvas.on_select(self.guarded(self._select))
         self._canvas.on_toggle(self.guarded(self._toggle))
-        return [self._canvas]
+        return [Face(self._canvas)]
 
     def key(self) -> frozenset[str]:
         """The groups that are open."""

@@ -10,6 +10,7 @@ import numpy as np
 from ..session import Session
 from .choice_list import ChoiceList, Option
 from .control import Choice, Control
+from .face import Face
 
 
 class LayerPicker(Control):
@@ -33,7 +34,7 @@ class LayerPicker(Control):
 
     def build(self) -> list[ipywidgets.Widget]:
         """Return the list."""
-        return [self._list]
+        return [Face(self._list)]
 
     def key(self) -> str:
         """The layer chosen."""

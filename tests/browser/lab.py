@@ -37,8 +37,12 @@ ALLOWED_CONSOLE_ERRORS: tuple[str, ...] = (
     r"403 \(Forbidden\) \(http://127\.0\.0\.1:\d+/static/notebook/\w+\.woff2",
 )
 
-# The same of uncaught errors. Notebook 7.6 throws these while it is loaded, also without any widget.
+# The same of uncaught errors.
 ALLOWED_PAGE_ERRORS: tuple[str, ...] = (
+    # anywidget says so of what is drawn after more than two seconds. It is drawn all the same, and nothing of
+    # ours listens by way of anywidget (docs/decisions/0011).
+    r"\[anywidget\] Failed to initialize model\.",
+    # Notebook 7.6 throws these while it is loaded, also without any widget.
     r"Cannot read properties of undefined \(reading 'schema'\)",
     r"Command 'filebrowser:open-path' not registered",
 )
@@ -318,7 +322,7 @@ class Lab:
         self.until(lambda: re.search(pattern, _plain("\n".join([*self.errors, *self.page.evaluate(kernel)]))))
 
     def _on_page_error(self, error: PlaywrightError) -> None:
-        if not any(re.search(allowed, str(error)) for allowed in ALLOWED_PAGE_ERRORS):
+        if not is_allowed(error):
             self.errors.append(f"page error: {error}")
 
     def _on_console(self, message: ConsoleMessage) -> None:
@@ -340,6 +344,11 @@ class Lab:
         if "error" in outcome:
             raise PlaywrightError(outcome["error"])
         return outcome["value"]
+
+
+def is_allowed(error: PlaywrightError) -> bool:
+    """Whether an uncaught error of a page is known, and none of ours."""
+    return any(re.search(allowed, str(error)) for allowed in ALLOWED_PAGE_ERRORS)
 
 
 def pixels_of(canvas: Locator) -> np.ndarray:
