@@ -19,7 +19,6 @@ from ..session import Session
 from . import recipe, text
 from .code_button import CodeButton
 from .face import Face
-from .list_keys import ListKeys
 from .parts import parts_of
 from .still import Pictured
 from .worker import worker_of
@@ -96,9 +95,8 @@ class View(Pictured):
         self._stop = ipywidgets.ToggleButton(layout={"display": "none", "width": "auto"})
         self._stop.add_class("aw-stop")
         self._stop.observe(self.guarded(self._on_stop), names=["value"])
-        unseen = ListKeys(layout={"display": "none"})
         super().__init__(
-            [unseen, self._heading, Face(self._code), *self.build(), self._busy, self._stop, self._alert]
+            [self._heading, Face(self._code), *self.build(), self._busy, self._stop, self._alert]
         )
         self.add_class("aw-card")
         self.add_class(f"aw-{type(self).__name__}")

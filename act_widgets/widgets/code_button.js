@@ -1,4 +1,6 @@
 // A button that shows code and copies it. The code is asked for when it is wanted.
+// Beside it: the keys of the lists in cards.
+
 function element(name, properties, attributes = {}) {
   const made = Object.assign(document.createElement(name), properties);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -12,6 +14,13 @@ async function copied(box) {
   } catch {
     // Not allowed, or the page is not served safely: the old way needs a selection.
     return document.execCommand('copy');
+  }
+}
+
+// JupyterLab takes the keys of a list for itself, also while the list has the focus, unless the list objects.
+function objects(event) {
+  if (event.target.matches?.('.aw-card select')) {
+    event.target.setAttribute('data-lm-suppress-shortcuts', 'true');
   }
 }
 
@@ -70,5 +79,9 @@ function draw(state, el) {
   button.addEventListener('click', ask);
   panel.addEventListener('keydown', key);
   state.on('change:answered', answer);
-  return () => state.off('change:answered', answer);
+  document.addEventListener('focusin', objects);
+  return () => {
+    state.off('change:answered', answer);
+    document.removeEventListener('focusin', objects);
+  };
 }

@@ -16,6 +16,8 @@ class CodeButton(Faced):
     The code is made when it is asked for, so that nothing is sent while somebody clicks through channels.
     A browser that does not let the page copy is told of: the code is selected, and the keyboard copies it.
 
+    It is on every card, so its script also keeps the keys of the card's lists from JupyterLab's shortcuts.
+
     Parameters
     ----------
     make : callable
