@@ -91,7 +91,7 @@ def test_versions_that_do_not_fit_are_told_by_what_the_package_requires(site):
         "act-widgets",
         "0.1.0",
         requires=(
-            "ipycanvas<0.15,>=0.14.3",
+            "graphlay<0.4,>=0.3.1",
             "keras>=3.12",
             "numpy>=2.0",
             "tensorflow>=2.20",
@@ -100,14 +100,14 @@ def test_versions_that_do_not_fit_are_told_by_what_the_package_requires(site):
             'colorama; sys_platform == "win95"',
         ),
     )
-    install(site, "ipycanvas", "0.15.1")
+    install(site, "graphlay", "0.4.1")
     install(site, "keras", "2.15.0")
     install(site, "numpy", "2.0.0rc1")
     install(site, "tensorflow-cpu", "2.16.2", files=TENSORFLOW)
     install(site, "scikit_learn", "1.2.0")
     problems = found(at_rest())
     assert [what.split(";")[0] for what in problems] == [
-        "ipycanvas 0.15.1 is installed",
+        "graphlay 0.4.1 is installed",
         "keras 2.15.0 is installed",
         "numpy 2.0.0rc1 is installed",
         "tensorflow-cpu 2.16.2 is installed",
@@ -115,15 +115,15 @@ def test_versions_that_do_not_fit_are_told_by_what_the_package_requires(site):
         "scikit-learn 1.2.0 is installed",
     ]
     fixes = [problem.fix for problem in problems.values()]
-    assert fixes[0] == f'{sys.executable} -m pip install "ipycanvas<0.15,>=0.14.3"'
+    assert fixes[0] == f'{sys.executable} -m pip install "graphlay<0.4,>=0.3.1"'
     assert fixes[3].endswith('"tensorflow-cpu>=2.20"')
     assert fixes[4].endswith('"bqplot>=0.13"')
 
 
 def test_the_ranges_are_those_of_the_package_itself():
     wanted = packages.requirements()
-    assert wanted["ipycanvas"][0].contains("0.14.3")
-    assert not wanted["ipycanvas"][0].contains("0.15")
+    assert wanted["graphlay"][0].contains("0.3.1")
+    assert not wanted["graphlay"][0].contains("0.4")
     assert wanted["tensorflow"][1]
     assert not wanted["scikit-learn"][1]  # an extra
 
@@ -179,7 +179,7 @@ def environment(folder: Path, versions: dict[str, str], extensions: dict[str, st
 
 
 ALL = dict.fromkeys(server.EXTENSIONS, "1.2.3")
-OWN = {"jupyterlab-widgets": "3.0.17", "bqplot": "0.13.1", "ipycanvas": "0.14.3", "anywidget": "0.11.0"}
+OWN = {"jupyterlab-widgets": "3.0.17", "bqplot": "0.13.1", "anywidget": "0.11.0"}
 
 
 @pytest.fixture(autouse=True)
@@ -197,24 +197,24 @@ def test_a_server_that_has_everything_is_well(tmp_path):
     told = server.facts(seen)
     assert told["environment of the server that started this kernel"] == seen.prefix
     assert told["jupyterlab"] == "4.6.0"
-    assert told["extension ipycanvas"] == "1.2.3"
+    assert told["extension anywidget"] == "1.2.3"
 
 
 def test_each_extension_that_the_server_lacks_is_told_with_the_version_to_install_there(tmp_path):
-    python = environment(tmp_path / "my server", {"jupyterlab": "4.6.0"}, {"anywidget": "0.11.0"})
+    python = environment(tmp_path / "my server", {"jupyterlab": "4.6.0"}, {"bqplot": "0.13.1"})
     problems = found(server.problems(server.look_into(python, is_found=True), OWN))
-    assert len(problems) == 4
-    (canvas,) = [problem for what, problem in problems.items() if "extension ipycanvas" in what]
-    assert "feature maps" in canvas.what
-    assert canvas.fix == f"'{python}' -m pip install ipycanvas==0.14.3"
-    assert canvas.then == "Restart the server, and reload the page."
+    assert len(problems) == 3
+    (drawing,) = [problem for what, problem in problems.items() if "extension anywidget" in what]
+    assert "feature maps" in drawing.what
+    assert drawing.fix == f"'{python}' -m pip install anywidget==0.11.0"
+    assert drawing.then == "Restart the server, and reload the page."
 
 
 def test_an_extension_that_is_switched_off_is_told(tmp_path):
     python = environment(tmp_path, {"jupyterlab": "4.6.0"}, ALL)
     settings = tmp_path / "share" / "jupyter" / "lab" / "settings"
     settings.mkdir(parents=True)
-    (settings / "page_config.json").write_text('{"disabledExtensions": {"bqplot": true, "ipycanvas": false}}')
+    (settings / "page_config.json").write_text('{"disabledExtensions": {"bqplot": true, "anywidget": false}}')
     problem = only(server.problems(server.look_into(python, is_found=True), OWN))
     assert "extension bqplot" in problem.what
     assert problem.fix.endswith("labextension enable bqplot")
@@ -236,7 +236,7 @@ def test_old_front_ends_are_told(tmp_path, name, version, words):
 
 
 def test_another_version_at_the_server_is_told(tmp_path):
-    python = environment(tmp_path, {"jupyterlab": "4.6.0", "bqplot": "0.12.45", "ipycanvas": "0.14.1"}, ALL)
+    python = environment(tmp_path, {"jupyterlab": "4.6.0", "bqplot": "0.12.45", "anywidget": "0.11.2"}, ALL)
     problem = only(server.problems(server.look_into(python, is_found=True), OWN))
     assert "bqplot 0.13.1, the server 0.12.45" in problem.what
     assert problem.fix.endswith("pip install bqplot==0.13.1")
@@ -272,7 +272,7 @@ def test_the_server_that_started_the_kernel_is_found_in_an_environment_of_its_ow
     )
     page, problems = json.loads(done.stdout)
     assert page["environment of the server that started this kernel"] == str(tmp_path / "server")
-    assert sum("The page lacks the extension" in what for what in problems) == 4
+    assert sum("The page lacks the extension" in what for what in problems) == 3
 
 
 # --- the kernel ---
@@ -335,7 +335,7 @@ def test_the_report_prints_itself_as_text_and_as_html():
     assert "nothing can show a widget here" in str(report)  # no kernel runs the tests
     assert not report.ok
     assert repr(report) == str(report)
-    for name in ("tensorflow", "keras", "ipywidgets", "bqplot", "ipycanvas", "anywidget"):
+    for name in ("tensorflow", "keras", "ipywidgets", "bqplot", "anywidget"):
         version = metadata.version(name)
         assert report.facts["Packages"][name] == version
         assert version in str(report)

@@ -16,7 +16,6 @@ import act_widgets as aw
 from act_widgets.rendering import plots
 from act_widgets.rendering.palettes import DOWN, GROUND, NOT_FINITE, UP, ZERO
 from act_widgets.rendering.pictures import Scale
-from act_widgets.widgets.surface import let_go
 from act_widgets.widgets.text import number
 from act_widgets.widgets.worker import worker_of
 
@@ -49,21 +48,21 @@ class Screen:
         return self.grid._grid.box(picture)
 
     def mouse(self, view, event: str, x: float, y: float) -> None:
-        view._surface.canvas._handle_frontend_event(None, {"event": event, "x": x, "y": y}, [])
+        view._surface._hear(view._surface, {"event": event, "at": [x, y]}, [])
 
     def click(self, picture: int) -> None:
         box = self.box(picture)
-        self.mouse(self.grid, "mouse_down", box.x + box.width / 2, box.y + box.height / 2)
+        self.mouse(self.grid, "click", box.x + box.width / 2, box.y + box.height / 2)
 
     def read(self, picture: int, *shares: float) -> str:
         """Return what is said of a place in a picture, given as shares of its height and width."""
         box, (down, across) = self.box(picture), ([0.5, *shares] if len(shares) < 2 else shares)[-2:]
-        self.mouse(self.grid, "mouse_move", box.x + across * box.width, box.y + down * box.height)
+        self.mouse(self.grid, "point", box.x + across * box.width, box.y + down * box.height)
         return text_of(self.grid._under.value)
 
     def read_large(self, down: float, across: float) -> str:
-        canvas = self.view._surface.canvas
-        self.mouse(self.view, "mouse_move", across * canvas.width, down * canvas.height)
+        width, height = self.view._surface.size
+        self.mouse(self.view, "point", across * width, down * height)
         return text_of(self.view._under.value)
 
     def picture(self, view=None) -> np.ndarray:
@@ -165,7 +164,7 @@ def test_a_sequence_is_also_lines():
 def test_the_chosen_channel_of_a_sequence_is_a_line_changed_in_place():
     screen = Screen(recurrent(), "lstm")
     chart = screen.view._chart
-    assert chart.widget in screen.view._place.children and not is_shown(screen.view._surface.widget)
+    assert chart.widget in screen.view._place.children and not is_shown(screen.view._surface.face)
     figure, line = chart.figure, chart._line
     for channel in (1, 5):
         screen.session.selection.channel = channel
@@ -174,7 +173,7 @@ def test_the_chosen_channel_of_a_sequence_is_a_line_changed_in_place():
     assert chart._across.label == "time"
     assert screen.view._chart.figure is figure
     screen.session.selection.layer = "gru"
-    assert is_shown(screen.view._surface.widget) and figure not in screen.view._place.children
+    assert is_shown(screen.view._surface.face) and figure not in screen.view._place.children
     assert screen.view.array.shape == ()
 
 
@@ -396,8 +395,6 @@ def test_closed_views_follow_no_axes():
 
 
 def test_closing_frees_charts_and_sliders():
-    aw.FeatureMaps(aw.Session(*vectors())).close()  # what stays for the whole process is there now
-    let_go(0)
     before = len(_instances)
     screen = Screen(recurrent(), "lstm")
     screen.session.selection.layer = "gru"
@@ -407,7 +404,6 @@ def test_closing_frees_charts_and_sliders():
     other = Screen(film(), "convlstm")
     for view in (other.grid, other.view):
         view.close()
-    let_go(0)
     assert len(_instances) == before
 
 

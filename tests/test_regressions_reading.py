@@ -368,12 +368,12 @@ def test_long_maps_fit_the_screen(shape):
     grid = aw.FeatureMaps(session)
     assert alert_of(grid) == ""
     assert grid.array.shape == (8, *shape[:2])
-    canvas = grid._surface.canvas
-    assert max(canvas.width, canvas.height) <= 1200
+    width, height = grid._surface.size
+    assert max(width, height) <= 1200
     for channel in (0, 7):
         box = grid._grid.box(channel)
-        assert 0 <= box.x < box.x + box.width <= canvas.width + 1
-        assert 0 <= box.y < box.y + box.height <= canvas.height + 1
+        assert 0 <= box.x < box.x + box.width <= width + 1
+        assert 0 <= box.y < box.y + box.height <= height + 1
     grid.close()
 
 

@@ -13,7 +13,6 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 import act_widgets as aw
-from act_widgets.widgets.surface import let_go
 from act_widgets.widgets.worker import worker_of
 
 from .cards import (
@@ -119,7 +118,7 @@ def test_all_checks_together_make_one_picture_and_none_are_left_when_switched_of
     cards.check("Curves", "Shuffled weights", "Another class", "Completeness")
     assert cards.alerts() == []
     assert panel._under.value.count("aw-caption") == 4
-    assert len(panel._surface._placed) == 3
+    assert len(panel._surface.scene["placed"]) == 3
     np.testing.assert_array_equal(panel.array, cards.map.array)
     whole = decoded(panel.png())
     assert whole.shape[1] > 3 * 180
@@ -129,7 +128,7 @@ def test_all_checks_together_make_one_picture_and_none_are_left_when_switched_of
     cards.settle()
     assert (panel._under.value, panel._names.value) == ("", "")
     assert panel._chart.children == ()
-    assert panel._surface.widget.layout.display == "none"
+    assert panel._surface.face.layout.display == "none"
     assert panel._busy.value == ""
 
 
@@ -266,7 +265,6 @@ def test_a_map_that_is_checked_while_it_is_made_is_made_once(work):
 def test_a_closed_explorer_is_freed_with_what_was_checked_and_what_was_under_way():
     known, x, _ = slow_model()
     model = keras.models.clone_model(known)
-    let_go(0)
     before = len(_instances)
     explorer = aw.explore(model, x)
     session, views = explorer.session, explorer.views
@@ -280,7 +278,6 @@ def test_a_closed_explorer_is_freed_with_what_was_checked_and_what_was_under_way
     explorer.close()
     settle(session)
     assert session.stats()["cache_bytes"] == 0
-    let_go(0)
     assert len(_instances) <= before
     runs = session.stats()["varied_samples"]
     settle(session)
@@ -299,7 +296,6 @@ def test_a_closed_explorer_is_freed_with_what_was_checked_and_what_was_under_way
 @pytest.mark.parametrize("kind", ["AttributionView", "MethodPicker", "TrustPanel"])
 def test_a_closed_card_frees_its_widgets_whatever_it_showed(digits, kind):
     session = aw.Session(digits[0], digits[1][:2])
-    let_go(0)
     before = len(_instances)
     view = getattr(aw, kind)(session)
     settle(session)
@@ -310,7 +306,6 @@ def test_a_closed_card_frees_its_widgets_whatever_it_showed(digits, kind):
         check_all(view)
         assert view._under.value.count("aw-caption") == 4
     view.close()
-    let_go(0)
     assert len(_instances) <= before
     ref = weakref.ref(view)
     del view

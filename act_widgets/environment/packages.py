@@ -24,7 +24,6 @@ TOLD = (
     "jupyterlab-widgets",
     "bqplot",
     "bqscales",
-    "ipycanvas",
     "anywidget",
     "traitlets",
     "pillow",

@@ -24,8 +24,7 @@ EXTENSIONS = {
     "@jupyter-widgets/jupyterlab-manager": ("widgets of any kind", "jupyterlab_widgets"),
     "bqplot": ("histograms and curves", "bqplot"),
     "bqscales": ("the axes of histograms and curves", "bqscales"),
-    "ipycanvas": ("feature maps and overlays", "ipycanvas"),
-    "anywidget": ("the model graph", "anywidget"),
+    "anywidget": ("feature maps, overlays, lists and the model graph", "anywidget"),
 }
 _SECONDS = 60
 # Runs in the server's own Python, whatever its version and packages.

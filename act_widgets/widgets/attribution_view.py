@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import ipywidgets
 import numpy as np
@@ -20,7 +21,7 @@ from .asked import Asked
 from .base import Stage, View
 from .channel_view import fitted
 from .recipe import of_control
-from .surface import Placed, Surface
+from .surface import Placed, Scene, Sheet, Surface
 
 _SIDE = 560
 COLOURS = "inferno"
@@ -57,6 +58,12 @@ class Overlay:
     remark: str
     colours: str
 
+    @cached_property
+    def sheets(self) -> list[Sheet]:
+        """The input, and the map if there is one, each to be sent once."""
+        map_sheet = [] if self.large is None else [Sheet(self.large.png())]
+        return [Sheet(pictures.png_of(self.photo)), *map_sheet]
+
 
 class AttributionView(View):
     """An attribution map for the chosen class, at the chosen layer, over the input.
@@ -87,7 +94,7 @@ class AttributionView(View):
 
     def build(self) -> list[ipywidgets.Widget]:
         """Return the overlay, its opacity, its colour bar, and what it says."""
-        return [self._surface.widget, self._opacity, self._bar, self._under]
+        return [self._surface.face, self._opacity, self._bar, self._under]
 
     def key(self) -> Asked:
         """Return what the selection asks to have explained, and how."""
@@ -151,11 +158,10 @@ class AttributionView(View):
         """Show the input, and the map above it."""
         shape = result.photo.shape[:2]
         box = fitted(shape, _SIDE)
-        self._surface.resize(round(box.width), round(box.height))
-        placed = [Placed(pictures.png_of(result.photo), shape, box)]
-        if result.large is not None:
-            placed.append(Placed(result.large.png(), shape, box, self._opacity.value, smooth=True))
-        self._surface.show(placed)
+        under, *over = result.sheets
+        placed = [Placed(under, box)]
+        placed += [Placed(sheet, box, opacity=self._opacity.value, smooth=True) for sheet in over]
+        self._surface.show((round(box.width), round(box.height)), Scene(placed))
         self._bar.value = text.colour_bar(result.colours, result.scale) if result.large is not None else ""
         self._under.value = text.caption(result.remark)
         self.note(result.name)
@@ -173,10 +179,6 @@ class AttributionView(View):
         if result.large is not None:
             found.insert(1, charts.colour_bar(result.colours, result.scale, text.ends(result.scale)))
         return found
-
-    def release(self) -> None:
-        """Free the canvases."""
-        self._surface.close()
 
 
 def scale_of(chart: np.ndarray, result: Attribution) -> Scale:

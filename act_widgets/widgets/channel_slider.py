@@ -13,6 +13,7 @@ from . import text
 from .channel_order import OF_ORDER, is_ordered, order_key
 from .choice_list import Option
 from .control import Choice, Control
+from .cursor import cursor_of
 
 _WORDS = {"weight": "weight for the class"}
 
@@ -54,10 +55,17 @@ class ChannelSlider(Control):
         super().__init__(session)
         for control in (self._slider, self._play):
             control.observe(self.guarded(self._moved), names=["value"])
+        cursor_of(session).slider = self._slider
         self._order.observe(self.guarded(lambda change: self.choose("order", change["new"])), names=["value"])
         self._dead.observe(
             self.guarded(lambda change: self.choose("hide_dead", change["new"])), names=["value"]
         )
+
+    def release(self) -> None:
+        """Let nothing follow the slider any more."""
+        cursor = cursor_of(self.session)
+        if cursor.slider is self._slider:
+            cursor.slider = None
 
     def build(self) -> list[ipywidgets.Widget]:
         """Return play and slider, and what decides the order."""

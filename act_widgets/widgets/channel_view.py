@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import ipywidgets
@@ -10,17 +11,21 @@ import numpy as np
 from PIL import Image
 
 from ..rendering import charts, pictures, plots
-from ..rendering.palettes import CHART, DIVERGING, SEQUENTIAL
+from ..rendering.palettes import CHART
 from ..rendering.pictures import Picture, Scale
 from ..session import Session
 from . import text
 from .axes_control import AxesControl
 from .base import View
+from .channel_order import OF_ORDER, is_ordered, order_key
+from .cursor import led_by_cursor
+from .kept import Kept
 from .line_chart import LineChart
 from .maps import Drawn, all_pictures, is_ready, one_picture, photo_under, value_text
 from .parts import close_whole
 from .recipe import of_control
-from .surface import Box, Placed, Surface
+from .sprite import Sprite, colours_of, neighbours, sprite_of
+from .surface import Box, Placed, Scene, Sheet, Surface
 
 _SIDE = 560
 _OPACITY = 0.6
@@ -45,6 +50,12 @@ class ChannelMap:
         The input under it.
     layer, words : str
         What is shown.
+    ground : Sheet or None
+        The same, to be sent once.
+    place : int or None
+        That of the channel in the order of the layer's; None if it is hidden.
+    sprite : Sprite or None
+        The maps of its neighbours and its own, if the layer has such.
     """
 
     array: np.ndarray
@@ -54,6 +65,28 @@ class ChannelMap:
     photo: np.ndarray | None
     layer: str
     words: str
+    ground: Sheet | None = None
+    place: int | None = None
+    sprite: Sprite | None = None
+
+    @cached_property
+    def sheet(self) -> Sheet:
+        """The picture alone, to be sent once."""
+        return Sheet(self.picture.png())
+
+    def scene(self, place: int | None, box: Box, opacity: float) -> Scene:
+        """Return the map of the channel at a place, or this one, over the input if that is shown."""
+        sheet, part = (self.sheet, None) if self.sprite is None or place is None else self.sprite.cut(place)
+        under = [] if self.ground is None else [Placed(self.ground, box)]
+        return Scene([*under, Placed(sheet, box, part, opacity)])
+
+    def scenes(self, box: Box, opacity: float) -> dict[int, Scene]:
+        """Return the same for every channel near it whose map lies on the same ground, by place."""
+        if self.sprite is None or self.place is None:
+            return {}
+        own = self.sprite.cut(self.place)[0]
+        near = [p for p in self.sprite.places if self.photo is None or self.sprite.cut(p)[0] is own]
+        return {place: self.scene(place, box, opacity) for place in near}
 
 
 class ChannelView(View):
@@ -66,7 +99,7 @@ class ChannelView(View):
     """
 
     title = "Channel map"
-    watches = ("layer", "channel", "sample")
+    watches = ("layer", "channel", "sample", *OF_ORDER)
     ground = of_control("_way", _ALONE, "``'alone'`` or ``'over the input'``.")
     opacity = of_control("_opacity", _OPACITY, "That of the map over the input: ``float`` from 0 to 1.")
 
@@ -81,6 +114,7 @@ class ChannelView(View):
         self._bar = ipywidgets.HTML()
         self._under = ipywidgets.HTML()
         self._shown_map: ChannelMap | None = None
+        self._sprite, self._ground = Kept(), Kept()
         super().__init__(session)
         self._way.observe(self._on_change, names=["value"])
         self._opacity.observe(self._on_change, names=["value"])
@@ -89,14 +123,15 @@ class ChannelView(View):
         """Return the choice of ground, opacity, axes, the map or line, its colour bar and its summary."""
         self._axes = AxesControl(self)
         self._surface.on_hover(self.guarded(self._hover), self._leave)
-        self._place = ipywidgets.VBox([self._surface.widget])
+        self._led = led_by_cursor(self._surface, self.session)
+        self._place = ipywidgets.VBox([self._surface.face])
         return [self._way, self._opacity, self._axes.widget, self._place, self._bar, self._under]
 
     def key(self) -> tuple:
-        """Layer, sample, channel, how axes are chosen and sliders stand, and whether it is over the input."""
+        """Layer, sample, channel, how axes are chosen and sliders stand, order, whether over the input."""
         chosen, axes = self.session.selection, self.session.axes
-        is_over = self._way.value == _OVER
-        return chosen.layer, chosen.sample, chosen.channel, axes.chosen, axes.places, is_over
+        order, is_over = order_key(self.session), self._way.value == _OVER
+        return chosen.layer, chosen.sample, chosen.channel, axes.chosen, axes.places, order, is_over
 
     def look(self) -> float:
         """The opacity over the input."""
@@ -114,15 +149,42 @@ class ChannelView(View):
         drawn = one_picture(self.session, layer, sample, channel)
         values = drawn.array[0]
         scale = pictures.finite_scale(values)
-        # A canvas would leave out rows and columns of what is larger than itself.
-        share = min(1.0, _SIDE / max(values.shape))
-        shown = pictures.resampled(values[None], [max(1, int(n * share)) for n in values.shape])[0]
-        indices = pictures.quantised(np.atleast_2d(shown), scale)
-        picture = Picture(indices, DIVERGING if scale.signed else SEQUENTIAL[0])
-        photo = None
+        place, sprite = self._neighbours(key)
+        shown = np.atleast_2d(_fitting(drawn.array)[0])
+        picture = Picture(pictures.quantised(shown, scale), colours_of(scale))
+        photo, ground, words = None, None, drawn.name_of(drawn.first)
         if is_over and drawn.axes.is_spatial:
-            photo = pictures.ground(photo_under(self.session, sample), picture.colours)
-        return ChannelMap(values, drawn, picture, scale, photo, layer, drawn.name_of(drawn.first))
+            wanted = self.session.version, sample, self.session.axes.places, picture.colours
+            photo, ground = self._ground.get(wanted, partial(self._photo, sample, picture.colours))
+        return ChannelMap(values, drawn, picture, scale, photo, layer, words, ground, place, sprite)
+
+    def _photo(self, sample: int, colours: str) -> tuple[np.ndarray, Sheet]:
+        """Return the input as it lies under a map, and the same to be sent once."""
+        photo = pictures.ground(photo_under(self.session, sample), colours)
+        return photo, Sheet(pictures.png_of(photo))
+
+    def _neighbours(self, key: tuple) -> tuple[int | None, Sprite | None]:
+        """Return the channel's place in the order, and the maps of those near it, made once for all."""
+        layer, sample, channel, *rest, _ = key
+        session = self.session
+        if not (
+            session.axes[layer].has_channels
+            and len(session.axes[layer].plane) == 2
+            and session.reader.is_ready(layer, sample)
+            and is_ordered(session, layer, sample)
+        ):
+            return None, None
+        order = session.ordered_channels(layer, sample)
+        place = order.position(channel)
+        if place is None:
+            return None, None
+        drawn = all_pictures(session, layer, sample, channel)
+        near = neighbours(place, len(order.channels), drawn.array.shape[1:])
+
+        def make() -> Sprite:
+            return sprite_of(_fitting(drawn.array[order.channels[near.start : near.stop]]), near.start)
+
+        return place, self._sprite.get((session.version, layer, sample, *rest, near), make)
 
     def _number(self, layer: str, sample: int, channel: int) -> ChannelMap:
         """Return where the chosen number lies among those of its layer."""
@@ -169,9 +231,9 @@ class ChannelView(View):
         return [*super().panels(result), *bars, charts.paragraph(self._summary(result))]
 
     def release(self) -> None:
-        """Free the canvases, and the chart that is not in the card just now."""
+        """Free the chart that is not in the card just now, and let go of what axes and map follow."""
         self._axes.close()
-        self._surface.close()
+        self._led.unlink()
         if self._chart is not None:
             close_whole(self._chart.widget)
 
@@ -180,23 +242,18 @@ class ChannelView(View):
         if self._arranged == (is_line, is_spatial, is_over):
             return
         self._arranged = is_line, is_spatial, is_over
-        shown = {self._surface.widget: not is_line, self._way: is_spatial, self._opacity: is_over}
+        shown = {self._surface.face: not is_line, self._way: is_spatial, self._opacity: is_over}
         # Taken out, not hidden: bqplot draws a hidden chart with the negative size that its margins leave.
         chart = [self._line_chart().widget] if is_line else []
-        self._place.children = [self._surface.widget, *chart]
+        self._place.children = [self._surface.face, *chart]
         for widget, is_shown in shown.items():
             widget.layout.display = None if is_shown else "none"
 
     def _show_picture(self, result: ChannelMap) -> None:
-        shape = result.picture.indices.shape
-        ground = shape if result.photo is None else result.photo.shape[:2]
-        box = fitted(ground, _SIDE)
-        alpha = 1.0 if result.photo is None else self._opacity.value
-        placed = [Placed(result.picture.png(), (shape[0], shape[1]), box, alpha)]
-        if result.photo is not None:
-            placed.insert(0, Placed(pictures.png_of(result.photo), (ground[0], ground[1]), box))
-        self._surface.resize(round(box.width), round(box.height))
-        self._surface.show(placed)
+        shape = result.picture.indices.shape if result.photo is None else result.photo.shape[:2]
+        box, opacity = fitted(shape, _SIDE), 1.0 if result.photo is None else self._opacity.value
+        size = round(box.width), round(box.height)
+        self._surface.show(size, result.scene(result.place, box, opacity), result.scenes(box, opacity))
 
     def _line_chart(self) -> LineChart:
         """Return the chart, made when it is first needed."""
@@ -208,10 +265,9 @@ class ChannelView(View):
         result = self._shown_map
         if result is None or result.array.ndim != 2:
             return
-        canvas, sides = self._surface.canvas, result.picture.indices.shape
-        at = [
-            int(p * n / end) for p, n, end in zip((y, x), sides, (canvas.height, canvas.width), strict=True)
-        ]
+        sides = result.picture.indices.shape
+        width, height = self._surface.size
+        at = int(y / height * sides[0]), int(x / width * sides[1])
         if all(0 <= i < n for i, n in zip(at, sides, strict=True)):
             place = pictures.largest_at(result.array, at, sides)
             self._under.value = text.caption(result.drawn.point(result.drawn.first, *place))
@@ -222,6 +278,12 @@ class ChannelView(View):
 
     def _summary(self, result: ChannelMap) -> str:
         return summary(result.array) if result.array.ndim else standing(result.drawn.array, result.array)
+
+
+def _fitting(maps: np.ndarray) -> np.ndarray:
+    """Return maps no larger than the canvas, which would leave out rows and columns of larger ones."""
+    share = min(1.0, _SIDE / max(maps.shape[1:]))
+    return pictures.resampled(maps, [max(1, int(n * share)) for n in maps.shape[1:]])
 
 
 def fitted(shape: tuple[int, ...], side: int) -> Box:

@@ -17,10 +17,11 @@ from . import text
 from .axes_control import AxesControl
 from .base import View
 from .channel_order import OF_ORDER, is_ordered, order_key
+from .cursor import led_by_cursor
 from .grid import HEAT, LINES, OWN, SHARED, SIDE, Grid, grid_of, page_size
 from .maps import all_pictures, is_ready, with_choice
 from .recipe import of_control
-from .surface import Box, Placed, Surface
+from .surface import Box, Placed, Scene, Surface
 
 _OWN_ENDS = ("each map's lowest", "highest")
 
@@ -81,13 +82,14 @@ class FeatureMaps(View):
     def build(self) -> list[ipywidgets.Widget]:
         """Return how it is drawn, axes, page, the grid, its colour bar, and a line for the pointer."""
         self._axes = AxesControl(self)
-        self._surface.widget.add_class("aw-click")
+        self._surface.face.add_class("aw-click")
         self._surface.on_click(self.guarded(self._click))
         self._surface.on_hover(self.guarded(self._hover), self._leave)
+        self._led = led_by_cursor(self._surface, self.session)
         choices = ipywidgets.HBox(
             [self._scale, self._sequences, self._colours], layout={"flex_flow": "row wrap"}
         )
-        return [choices, self._axes.widget, self._page, self._surface.widget, self._bar, self._under]
+        return [choices, self._axes.widget, self._page, self._surface.face, self._bar, self._under]
 
     def key(self) -> tuple:
         """Layer, sample, how its axes are chosen and its sliders stand, page, and how it is drawn."""
@@ -126,9 +128,15 @@ class FeatureMaps(View):
         drawn = with_choice(self.session, grid.drawn, self.session.selection.channel)
         frame = grid.box(drawn.chosen) if drawn.count > 1 else None
         height, width = grid.size
-        placed = Placed(grid.png, grid.mosaic.shape, Box(0, 0, width, height))
-        self._surface.resize(width, height)
-        self._surface.show([placed], [frame] if frame else [])
+        placed = [Placed(grid.sheet, Box(0, 0, width, height))]
+        # A hidden channel has no frame, wherever the slider stands.
+        is_led = frame is not None and drawn.axes.has_channels
+        frames = grid.frames if is_led else {}
+        self._surface.show(
+            (width, height),
+            Scene(placed, [frame] if frame else []),
+            {place: Scene(placed, [box]) for place, box in frames.items()},
+        )
         layer = self.session.selection.layer
         self._axes.show(layer, drawn)
         if self._grid is not grid:
@@ -149,9 +157,9 @@ class FeatureMaps(View):
         return [page, charts.colour_bar(grid.picture.colours, grid.scale, ends)]
 
     def release(self) -> None:
-        """Free the canvases."""
+        """Let go of what axes and frame follow."""
         self._axes.close()
-        self._surface.close()
+        self._led.unlink()
 
     def _say(self, layer: str, grid: Grid) -> None:
         self._page.max = grid.pages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..rendering.axes import Axes
 from ..rendering.palettes import CHART, DIVERGING
 from ..rendering.pictures import Mosaic, Picture, Scale
 from .maps import Drawn
-from .surface import Box
+from .surface import Box, Sheet
 
 SIDE = 560
 OWN, SHARED = "per map", "per layer"
@@ -46,8 +47,8 @@ class Grid:
         All of it.
     scale : Scale or None
         Values at both ends of the colours, or of the bars; None if each picture has its own.
-    png : bytes
-        The picture.
+    first : int
+        Place of the first one on the page in the order of the layer's pictures.
     """
 
     array: np.ndarray
@@ -58,7 +59,18 @@ class Grid:
     size: tuple[int, int]
     picture: Picture
     scale: Scale | None
-    png: bytes
+    first: int
+
+    @cached_property
+    def sheet(self) -> Sheet:
+        """The page, to be sent once."""
+        return Sheet(self.picture.png())
+
+    @cached_property
+    def frames(self) -> dict[int, Box]:
+        """Where each picture of the page lies, by its place in the order of the layer's."""
+        boxes = map(self.box, self.numbers.tolist())
+        return {place: box for place, box in enumerate(boxes, self.first) if box is not None}
 
     def box(self, picture: int) -> Box | None:
         """Return where a picture lies on the canvas, or None if it is not on the page."""
@@ -130,9 +142,7 @@ def grid_of(drawn: Drawn, order: np.ndarray, page: int, scale: str, colours: str
         colours = DIVERGING if whole.signed else colours
         tiles, mosaic, size = (_rows if shown.ndim == 2 else _maps)(shown, scales)
     picture = Picture(pictures.laid(tiles, mosaic), colours)
-    return Grid(
-        shown, drawn, numbers, pages, mosaic, size, picture, whole if is_shared else None, picture.png()
-    )
+    return Grid(shown, drawn, numbers, pages, mosaic, size, picture, whole if is_shared else None, first)
 
 
 Laid = tuple[Iterable[np.ndarray], Mosaic, tuple[int, int]]

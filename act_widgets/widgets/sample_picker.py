@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import ipywidgets
@@ -12,7 +13,7 @@ from ..rendering import pictures
 from ..rendering.pictures import Mosaic
 from ..session import Session
 from .base import View
-from .surface import Box, Placed, Surface
+from .surface import Box, Placed, Scene, Sheet, Surface
 
 _SIDE = 72
 _COLUMNS = 6
@@ -35,8 +36,12 @@ class Thumbnails:
     array: np.ndarray
     first: int
     mosaic: Mosaic
-    sheet: np.ndarray
     png: bytes
+
+    @cached_property
+    def sheet(self) -> Sheet:
+        """The page, to be sent once."""
+        return Sheet(self.png)
 
     def box(self, sample: int) -> Box:
         """Return where a sample's thumbnail lies."""
@@ -65,9 +70,9 @@ class SamplePicker(View):
 
     def build(self) -> list[ipywidgets.Widget]:
         """Return the thumbnails and the slider."""
-        self._surface.widget.add_class("aw-click")
+        self._surface.face.add_class("aw-click")
         self._surface.on_click(self.guarded(self._click))
-        return [self._surface.widget, ipywidgets.HBox([self._slider])]
+        return [self._surface.face, ipywidgets.HBox([self._slider])]
 
     def key(self) -> int:
         """The first sample of the page."""
@@ -88,7 +93,7 @@ class SamplePicker(View):
             top, left = mosaic.corner(index)
             sheet[top : top + _SIDE, left : left + _SIDE, :3] = photo
             sheet[top : top + _SIDE, left : left + _SIDE, 3] = 255
-        return Thumbnails(np.stack(photos), key, mosaic, sheet, pictures.png_of(sheet))
+        return Thumbnails(np.stack(photos), key, mosaic, pictures.png_of(sheet))
 
     def draw(self, result: Thumbnails) -> None:
         """Show the page and a frame around the chosen sample."""
@@ -99,9 +104,8 @@ class SamplePicker(View):
             self._slider.max = self.session.batch_size - 1
             self._slider.value = sample
         self._slider.disabled = self.session.batch_size == 1
-        self._surface.resize(width, height)
-        whole = Box(0, 0, width, height)
-        self._surface.show([Placed(result.png, (height, width), whole)], [result.box(sample)])
+        placed = Placed(result.sheet, Box(0, 0, width, height))
+        self._surface.show((width, height), Scene([placed], [result.box(sample)]))
         # The usual ranges need no word; that of a batch is no fact about a single picture.
         words = self.session.photos.range_text
         unusual = f" · brightness {words}" if "batch" in words else ""
@@ -110,10 +114,6 @@ class SamplePicker(View):
     def picture(self, result: Thumbnails) -> bytes:
         """Return the page as a PNG."""
         return result.png
-
-    def release(self) -> None:
-        """Free the canvases."""
-        self._surface.close()
 
     def _moved(self, change: dict[str, Any]) -> None:
         self.choose("sample", change["new"])

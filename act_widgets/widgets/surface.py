@@ -1,38 +1,26 @@
-"""The one place that draws on ipycanvas.
+"""Pictures on the screen, with frames around parts of them, and where they are clicked.
 
-Views hand over pictures and rectangles. A picture is sent once, to an off-screen canvas; showing it
-again, larger, fainter or with other frames, is a message of a few hundred bytes.
+Views hand over pictures and rectangles; the page draws them. A picture is sent once: showing another part of
+it, larger, fainter or with other frames, is a message of a few hundred bytes, and none at all where the page
+was told beforehand what a slider leads to.
 """
 
 from __future__ import annotations
 
-import base64
-import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import ipywidgets
-from ipycanvas import Canvas, hold_canvas
+import traitlets
 
-from .parts import parts_of
+from .face import Face, Faced, script_of
 
-# hold_canvas is global to the process: two threads inside would mix their commands.
-_lock = threading.RLock()
-
-# The page may lag behind: it must still find what it was told to draw. One picture or canvas that it misses
-# stops ipycanvas for good: each command waits for the one before it, and none comes after a failure.
-_SECONDS_KEPT = 60.0
-_left: deque[tuple[float, ipywidgets.Widget]] = deque()
+_numbers = itertools.count()
 
 
-@dataclass(frozen=True)
-class Box:
-    """A rectangle in canvas pixels."""
+class Box(NamedTuple):
+    """A rectangle in pixels."""
 
     x: float
     y: float
@@ -40,188 +28,116 @@ class Box:
     height: float
 
 
-@dataclass(frozen=True)
-class Placed:
-    """A picture on the canvas.
+class Sheet:
+    """A picture for the page, which keeps it as long as something of it is shown.
+
+    Parameters
+    ----------
+    png : bytes
+    """
+
+    def __init__(self, png: bytes) -> None:
+        self.png = png
+        self.name = str(next(_numbers))
+
+
+class Placed(NamedTuple):
+    """A picture in the drawing.
 
     Attributes
     ----------
-    png : bytes
+    sheet : Sheet
         The picture.
-    shape : tuple of int
-        Its height and width in pixels.
     box : Box
         Where it goes.
+    part : Box or None
+        Which part of it, in its own pixels; all of it if None.
     opacity : float
         From 0 to 1.
     smooth : bool
         Whether enlarging interpolates. Maps are not smoothed: a cell is a number.
     """
 
-    png: bytes
-    shape: tuple[int, int]
+    sheet: Sheet
     box: Box
+    part: Box | None = None
     opacity: float = 1.0
     smooth: bool = False
 
 
-class Surface:
-    """A canvas that shows pictures and frames, and says where it is clicked.
+class Scene(NamedTuple):
+    """What is drawn: pictures in order, then frames around boxes."""
+
+    placed: Sequence[Placed]
+    frames: Sequence[Box] = ()
+
+
+class Surface(Faced):
+    """A drawing that says where it is clicked.
 
     Parameters
     ----------
     width, height : int
-        Size of the drawing in canvas pixels. On the screen it fills the width of its card.
+        Size of the drawing in pixels. On the screen it fills the width of its card.
     """
+
+    script = script_of("surface.js")
+
+    size = traitlets.Tuple((1, 1)).tag(sync=True)
+    """Width and height."""
+
+    sheets = traitlets.Dict().tag(sync=True)
+    """PNG by name."""
+
+    scene: traitlets.Dict = traitlets.Dict({"placed": [], "frames": []}).tag(sync=True)
+    """What is drawn: which pictures and frames, where."""
+
+    scenes: traitlets.Dict = traitlets.Dict().tag(sync=True)
+    """What is drawn in its place when the slider stands at a number."""
+
+    # Private, since the slider belongs to another card: closing this one must not close it.
+    _slider = traitlets.Instance(ipywidgets.Widget, allow_none=True).tag(
+        sync=True, **ipywidgets.widget_serialization
+    )
 
     def __init__(self, width: int, height: int) -> None:
-        self.canvas = Canvas(width=width, height=height, layout={"width": "100%", "height": "auto"})
-        self.canvas.add_class("aw-canvas")
-        # The widget to put into a card. The card closes it, and what is inside stays a while.
-        self.widget = ipywidgets.Box([self.canvas], layout={"overflow": "visible"})
-        self._sheets: list[_Sheet] = []
-        self._placed: tuple[Placed, ...] = ()
-        self._frames: tuple[Box, ...] = ()
-        self._open = True
-        self._deafen: list[Callable[[], None]] = []
-        self._hear(self.canvas.on_client_ready, self._redraw)
+        super().__init__(size=(width, height))
+        self.face = Face(self)
+        self._callbacks: dict[str, Callable[..., None]] = {}
+        self.on_msg(self._hear)
 
-    def resize(self, width: int, height: int) -> None:
-        """Change the size of the drawing; what is shown must be shown again."""
-        with _lock:
-            if (self.canvas.width, self.canvas.height) != (width, height):
-                self.canvas.width, self.canvas.height = width, height
+    def show(self, size: tuple[int, int], scene: Scene, scenes: Mapping[int, Scene] | None = None) -> None:
+        """Draw a scene.
 
-    def show(self, placed: Sequence[Placed], frames: Sequence[Box] = ()) -> None:
-        """Draw pictures in order, then frames around boxes."""
-        with _lock:
-            if not self._open:
-                return
-            self._placed, self._frames = tuple(placed), tuple(frames)
-            while len(self._sheets) < len(placed):
-                self._sheets.append(_Sheet())
-            with _drawing():
-                self._draw()
+        Parameters
+        ----------
+        size : tuple of int
+            Width and height of the drawing.
+        scene : Scene
+        scenes : mapping of int to Scene, optional
+            What the page draws in its place, at once, when the slider that it follows stands there.
+        """
+        scenes = scenes or {}
+        used = [item.sheet for one in (scene, *scenes.values()) for item in one.placed]
+        with self.hold_sync():
+            self.size = size
+            self.sheets = {sheet.name: sheet.png for sheet in used}
+            self.scene = _told(scene)
+            self.scenes = {str(position): _told(one) for position, one in scenes.items()}
 
     def on_click(self, callback: Callable[[float, float], None]) -> None:
-        """Call `callback(x, y)` with the canvas pixel that was clicked."""
-        self._hear(self.canvas.on_mouse_down, callback)
+        """Call `callback(x, y)` with the pixel that was clicked."""
+        self._callbacks["click"] = callback
 
-    def on_hover(self, callback: Callable[[float, float], None], leave: Callable[..., None]) -> None:
+    def on_hover(self, callback: Callable[[float, float], None], leave: Callable[[], None]) -> None:
         """Call `callback(x, y)` for the pixel under the pointer, and `leave()` when it goes."""
-        self._hear(self.canvas.on_mouse_move, callback)
-        self._hear(self.canvas.on_mouse_out, leave)
+        self._callbacks |= {"point": callback, "leave": leave}
 
-    def close(self) -> None:
-        """Take the canvases off the screen; they are freed later, for a page that has yet to draw on them."""
-        with _lock:
-            self._open = False
-            for deafen in self._deafen:
-                deafen()
-            self.widget.children = ()
-            for sheet in self._sheets:
-                sheet.close()
-            self._sheets.clear()
-            _leave(*parts_of(self.canvas), self.canvas)
-
-    def _hear(self, register: Callable[..., None], callback: Callable[..., None]) -> None:
-        register(callback)
-        self._deafen.append(partial(register, callback, remove=True))
-
-    def _draw(self) -> None:
-        for sheet, item in zip(self._sheets, self._placed, strict=False):
-            sheet.load(item)
-        canvas = self.canvas
-        canvas.clear()
-        for sheet, item in zip(self._sheets, self._placed, strict=False):
-            canvas.image_smoothing_enabled = item.smooth
-            canvas.global_alpha = item.opacity
-            canvas.draw_image(sheet.canvas, item.box.x, item.box.y, item.box.width, item.box.height)
-        canvas.global_alpha = 1
-        for frame in self._frames:
-            for colour, width in (("#ffffff", 5), ("#d55e00", 3)):
-                canvas.stroke_style, canvas.line_width = colour, width
-                canvas.stroke_rect(frame.x, frame.y, frame.width, frame.height)
-
-    def _redraw(self) -> None:
-        """Draw all anew for a page that has just opened and has nothing."""
-        with _lock:
-            for sheet in self._sheets:
-                sheet.forget()
-            # ipycanvas remembers which canvas it drew on last and would not tell the new page
-            # (its issue 322). Drawing on another one first makes it say so again.
-            _scratch().fill_rect(0, 0, 1, 1)
-            with _drawing():
-                self._draw()
+    def _hear(self, surface: Surface, message: dict[str, Any], buffers: list) -> None:
+        if message["event"] in self._callbacks:
+            self._callbacks[message["event"]](*message["at"])
 
 
-def let_go(seconds: float = _SECONDS_KEPT) -> None:
-    """Close what was taken off the screen so many seconds ago, or earlier. Drawing does it by the way."""
-    with _lock:
-        while _left and _left[0][0] <= time.monotonic() - seconds:
-            _left.popleft()[1].close()
-
-
-def _leave(*widgets: ipywidgets.Widget) -> None:
-    """Have widgets closed later; they are off the screen."""
-    let_go()
-    _left.extend((time.monotonic(), widget) for widget in widgets)
-
-
-class _Sheet:
-    """A picture on a canvas that is not displayed."""
-
-    def __init__(self) -> None:
-        self.canvas = Canvas(width=1, height=1)
-        self._layout = ipywidgets.Layout()  # one for all images
-        self._images: list[ipywidgets.Image] = []  # the one that is shown
-        self._png: bytes | None = None
-
-    def load(self, item: Placed) -> None:
-        if item.png == self._png:
-            return
-        height, width = item.shape
-        if (self.canvas.width, self.canvas.height) != (width, height):
-            self.canvas.width, self.canvas.height = width, height
-        # A data URL: for other formats ipycanvas makes object URLs, which it never frees.
-        url = b"data:image/png;base64," + base64.b64encode(item.png)
-        # A new widget each time: the page could draw before an old one's new value arrives.
-        image = ipywidgets.Image(value=url, format="url", layout=self._layout)
-        self.canvas.clear()
-        self.canvas.draw_image(image, 0, 0)
-        self._png = item.png
-        _leave(*self._images)
-        self._images = [image]
-
-    def forget(self) -> None:
-        self._png = None
-
-    def close(self) -> None:
-        _leave(*self._images, self._layout, *parts_of(self.canvas), self.canvas)
-        self._images = []
-
-
-@contextmanager
-def _drawing() -> Iterator[None]:
-    """Send what is drawn inside as one message, also when it fails midway.
-
-    ``hold_canvas`` itself has no ``finally``: an exception that passed through it would stop all
-    drawing of the process.
-    """
-    failure: Exception | None = None
-    with hold_canvas():
-        try:
-            yield
-        except Exception as error:  # raised again below
-            failure = error
-    if failure is not None:
-        raise failure
-
-
-_scratches: list[Any] = []
-
-
-def _scratch() -> Canvas:
-    if not _scratches or _scratches[0].comm is None:
-        _scratches[:] = [Canvas(width=1, height=1)]
-    return _scratches[0]
+def _told(scene: Scene) -> dict[str, Any]:
+    placed = [{**item._asdict(), "sheet": item.sheet.name} for item in scene.placed]
+    return {"placed": placed, "frames": list(scene.frames)}

@@ -21,7 +21,7 @@ from .channel_view import fitted
 from .checks import COMPLETE, CURVES, OTHER, SHUFFLED, Checker, Checks
 from .parts import close_whole
 from .recipe import Setting
-from .surface import Box, Placed, Surface
+from .surface import Box, Placed, Scene, Sheet, Surface
 
 _SIDE = 180
 _GAP = 12
@@ -105,7 +105,7 @@ class TrustPanel(View):
     def build(self) -> list[ipywidgets.Widget]:
         """Return the switches, the curves, the maps side by side, and the findings."""
         wishes = ipywidgets.HBox(list(self._wishes.values()), layout={"flex_flow": "row wrap"})
-        found = ipywidgets.VBox([self._surface.widget, self._names, self._under])
+        found = ipywidgets.VBox([self._surface.face, self._names, self._under])
         shown = ipywidgets.HBox([self._chart, found])
         shown.add_class("aw-checks")
         return [wishes, shown]
@@ -156,17 +156,15 @@ class TrustPanel(View):
         axis.tick_values = np.linspace(*result.heights, 5)
 
     def _draw_maps(self, maps: list[tuple[str, Picture]]) -> None:
-        self._surface.widget.layout.display = "" if maps else "none"
+        self._surface.face.layout.display = "" if maps else "none"
         if not maps:
             self._names.value = ""
             return
         sizes = [fitted(picture.indices.shape, _SIDE) for _, picture in maps]
         width = len(maps) * (_SIDE + _GAP) - _GAP
-        self._surface.resize(width, round(max(s.height for s in sizes)))
         boxes = [Box(i * (_SIDE + _GAP), 0, s.width, s.height) for i, s in enumerate(sizes)]
-        self._surface.show(
-            [Placed(p.png(), p.indices.shape, box) for (_, p), box in zip(maps, boxes, strict=True)]
-        )
+        placed = [Placed(Sheet(p.png()), box) for (_, p), box in zip(maps, boxes, strict=True)]
+        self._surface.show((width, round(max(s.height for s in sizes))), Scene(placed))
         self._names.value = text.columns([name for name, _ in maps], _GAP / width)
 
     def picture(self, result: Checks) -> bytes:
@@ -183,8 +181,7 @@ class TrustPanel(View):
         return pictures.png_of(charts.stacked(parts))
 
     def release(self) -> None:
-        """Free the canvases, and the chart if it is not shown."""
-        self._surface.close()
+        """Free the chart if it is not shown."""
         for part in (self._legend, self._figure):
             close_whole(part)
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 
-from ..session import Session
-
-_workers: weakref.WeakKeyDictionary[Session, Worker] = weakref.WeakKeyDictionary()
-
-_lock = threading.Lock()
+from .per_session import PerSession
 
 
 class Worker:
@@ -57,9 +52,4 @@ class Worker:
                 self._lock.notify_all()
 
 
-def worker_of(session: Session) -> Worker:
-    """Return the session's worker."""
-    with _lock:
-        if session not in _workers:
-            _workers[session] = Worker()
-        return _workers[session]
+worker_of = PerSession(Worker)

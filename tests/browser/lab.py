@@ -56,16 +56,14 @@ EMPTY_NOTEBOOK = {
     "nbformat_minor": 5,
 }
 
-# Forgets a test's names and closes its widgets. The canvas manager of ipycanvas serves the whole
-# process; closed, no canvas would ever draw again.
+# Forgets a test's names and closes its widgets.
 CLEAN_UP = """
 def _clean_up():
     import sys
     if "ipywidgets" in sys.modules:
         from ipywidgets.widgets import widget
         for one in list(getattr(widget, "_instances", {}).values()):
-            if type(one).__name__ != "_CanvasManager":
-                one.close()
+            one.close()
     get_ipython().reset(new_session=False)
 _clean_up()
 """

@@ -1,4 +1,4 @@
-"""The harness itself: a slider and a canvas in JupyterLab, moved, read, reloaded."""
+"""The harness itself: a slider and a drawing in JupyterLab, moved, read, reloaded."""
 
 import numpy as np
 import pytest
@@ -8,22 +8,20 @@ from tests.browser.lab import CellError, Lab
 
 SLIDER_AND_CANVAS = """
 import ipywidgets as widgets
-from ipycanvas import Canvas
+import numpy as np
+from act_widgets.rendering.pictures import png_of
+from act_widgets.widgets.surface import Box, Placed, Surface
 
 slider = widgets.IntSlider(value=5, min=0, max=10, description="level")
-canvas = Canvas(width=40, height=20)
-scratch = Canvas(width=1, height=1)
+surface = Surface(40, 20)
 
 def draw(*_):
-    # Makes ipycanvas name the canvas again, which a page that was loaded anew has forgotten (its issue 322).
-    scratch.clear()
-    canvas.fill_style = f"rgb({slider.value * 20}, 0, 255)"
-    canvas.fill_rect(0, 0, 20, 20)
+    colour = np.array([[[slider.value * 20, 0, 255]]], np.uint8)
+    surface.show((40, 20), [Placed(png_of(colour), Box(0, 0, 20, 20))])
 
 slider.observe(draw, "value")
-canvas.on_client_ready(draw)
 draw()
-widgets.VBox([slider, canvas], layout={'align_items': 'flex-start'})
+widgets.VBox([slider, surface.face], layout={'align_items': 'flex-start'})
 """
 
 BOX = """
