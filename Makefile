@@ -61,10 +61,12 @@ screenshots: $(BIN)/.chromium ## draw the pictures of the README anew
 samples: $(BIN)/.test ## train the sample models anew
 	$(BIN)/python scripts/build_samples.py
 
-bench: $(BIN)/.test ## measure what reading a model costs
+bench: $(BIN)/.chromium ## measure what reading and showing a model costs
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/attribution.py
+	$(BIN)/python -m pip install --quiet matplotlib
+	$(BIN)/python benchmarks/browser.py
 
 clean: ## forget everything that was built or fetched
 	rm -rf $(VENV) .venv-oldest build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
