@@ -237,7 +237,7 @@ def test_a_film_has_a_slider_for_its_time_and_lies_over_the_frame_shown():
     frames = []
     for time in (0, 5):
         screen.session.axes.move("time", time)
-        photo = screen.view._shown_map.photo
+        photo = screen.view._shown_map.ground.rgb
         grey = screen.session.inputs[0, time, :, :, 0]
         assert photo.shape == (9, 8, 3)
         assert np.corrcoef(photo[..., 0].ravel(), grey.ravel())[0, 1] > 0.99
@@ -294,7 +294,7 @@ def test_what_one_token_looks_at_lies_over_the_picture():
     weights = screen.session.attention("heads")[0, 3, 64, 1:].reshape(8, 8)
     np.testing.assert_array_equal(screen.view.array, weights)
     assert is_shown(screen.view._way)
-    assert screen.view._shown_map.photo.shape == (32, 32, 3)
+    assert screen.view._shown_map.ground.rgb.shape == (32, 32, 3)
     assert f"head 3 · query 64 · row 1, column 0 (token 9) · {number(weights[1, 0])}" == screen.read_large(
         0.15, 0.05
     )

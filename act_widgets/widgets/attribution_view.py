@@ -20,6 +20,8 @@ from . import text
 from .asked import Asked
 from .base import Stage, View
 from .channel_view import fitted
+from .ground import Ground, ground_of
+from .kept import Kept
 from .recipe import of_control
 from .surface import Placed, Scene, Sheet, Surface
 
@@ -48,21 +50,22 @@ class Overlay:
         Method, layer, which scores were explained, and why the map is blank if it is.
     colours : str
         Name of the colour map.
+    ground : Ground
+        The input.
     """
 
     array: np.ndarray
     large: Picture | None
     scale: Scale
-    photo: np.ndarray
+    ground: Ground
     name: str
     remark: str
     colours: str
 
     @cached_property
-    def sheets(self) -> list[Sheet]:
-        """The input, and the map if there is one, each to be sent once."""
-        map_sheet = [] if self.large is None else [Sheet(self.large.png())]
-        return [Sheet(pictures.png_of(self.photo)), *map_sheet]
+    def sheet(self) -> Sheet | None:
+        """The map, to be sent once."""
+        return None if self.large is None else Sheet(self.large.png())
 
 
 class AttributionView(View):
@@ -87,6 +90,7 @@ class AttributionView(View):
             description="Opacity", min=0, max=1, step=0.05, value=_OPACITY, readout_format=".0%"
         )
         self._surface = Surface(_SIDE, _SIDE)
+        self._ground = Kept()
         self._bar = ipywidgets.HTML()
         self._under = ipywidgets.HTML()
         super().__init__(session)
@@ -127,19 +131,24 @@ class AttributionView(View):
         """Return a map and what to say of it."""
         chart = as_plane(result.maps[0])
         scale = scale_of(chart, result)
-        photo = pictures.enlarged(self.session.photos[key.sample], _FINE)
-        large = resized(np.nan_to_num(chart), photo.shape[:2])
         colours = DIVERGING if result.signed else COLOURS
+        ground = self._ground_of(key.sample, colours)
+        large = resized(np.nan_to_num(chart), ground.rgb.shape[:2])
         picture = Picture(pictures.quantised(large, scale), colours)
         name = self.session.target_name(key.target)
-        under = pictures.ground(photo, colours)
-        return Overlay(chart, picture, scale, under, name, self._words(key, result), colours)
+        return Overlay(chart, picture, scale, ground, name, self._words(key, result), colours)
 
     def _without_map(self, key: Asked) -> Overlay:
-        photo = pictures.enlarged(self.session.photos[key.sample], _FINE)
+        ground = self._ground_of(key.sample, COLOURS)
         words = "" if key.has_place else NO_MAPS
         name = self.session.target_name(key.target)
-        return Overlay(np.zeros((0, 0), np.float32), None, Scale(0.0, 0.0), photo, name, words, COLOURS)
+        return Overlay(np.zeros((0, 0), np.float32), None, Scale(0.0, 0.0), ground, name, words, COLOURS)
+
+    def _ground_of(self, sample: int, colours: str) -> Ground:
+        """Return the input under a map; the same one as long as it does not change."""
+        photos = self.session.photos
+        wanted = self.session.version, sample, colours
+        return self._ground.get(wanted, lambda: ground_of(pictures.enlarged(photos[sample], _FINE), colours))
 
     def _words(self, key: Asked, result: Attribution) -> str:
         scores = result.scores
@@ -156,19 +165,19 @@ class AttributionView(View):
 
     def draw(self, result: Overlay) -> None:
         """Show the input, and the map above it."""
-        shape = result.photo.shape[:2]
-        box = fitted(shape, _SIDE)
-        under, *over = result.sheets
-        placed = [Placed(under, box)]
-        placed += [Placed(sheet, box, opacity=self._opacity.value, smooth=True) for sheet in over]
-        self._surface.show((round(box.width), round(box.height)), Scene(placed))
+        box = fitted(result.ground.rgb.shape[:2], _SIDE)
+        placed = []
+        if result.sheet is not None:
+            placed = [Placed(result.sheet, box, opacity=self._opacity.value, smooth=True)]
+        size = round(box.width), round(box.height)
+        self._surface.show(size, Scene(placed), ground=result.ground.sheet)
         self._bar.value = text.colour_bar(result.colours, result.scale) if result.large is not None else ""
         self._under.value = text.caption(result.remark)
         self.note(result.name)
 
     def picture(self, result: Overlay) -> bytes:
         """Return the overlay as a PNG."""
-        mixed = result.photo
+        mixed = result.ground.rgb
         if result.large is not None:
             mixed = pictures.blended(mixed, result.large.rgb(), self._opacity.value)
         return pictures.png_of(pictures.enlarged(mixed, _SIDE))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import ipywidgets
@@ -19,6 +19,7 @@ from .axes_control import AxesControl
 from .base import View
 from .channel_order import OF_ORDER, is_ordered, order_key
 from .cursor import led_by_cursor
+from .ground import Ground, ground_of
 from .kept import Kept
 from .line_chart import LineChart
 from .maps import Drawn, all_pictures, is_ready, one_picture, photo_under, value_text
@@ -46,12 +47,10 @@ class ChannelMap:
         The map, a line of cells for a sequence, or where a number lies among the layer's.
     scale : Scale
         The values at both ends.
-    photo : (height, width, 3) uint8 ndarray or None
+    ground : Ground or None
         The input under it.
     layer, words : str
         What is shown.
-    ground : Sheet or None
-        The same, to be sent once.
     place : int or None
         That of the channel in the order of the layer's; None if it is hidden.
     sprite : Sprite or None
@@ -62,10 +61,9 @@ class ChannelMap:
     drawn: Drawn
     picture: Picture
     scale: Scale
-    photo: np.ndarray | None
+    ground: Ground | None
     layer: str
     words: str
-    ground: Sheet | None = None
     place: int | None = None
     sprite: Sprite | None = None
 
@@ -75,17 +73,16 @@ class ChannelMap:
         return Sheet(self.picture.png())
 
     def scene(self, place: int | None, box: Box, opacity: float) -> Scene:
-        """Return the map of the channel at a place, or this one, over the input if that is shown."""
+        """Return the map of the channel at a place, or this one."""
         sheet, part = (self.sheet, None) if self.sprite is None or place is None else self.sprite.cut(place)
-        under = [] if self.ground is None else [Placed(self.ground, box)]
-        return Scene([*under, Placed(sheet, box, part, opacity)])
+        return Scene([Placed(sheet, box, part, opacity)])
 
     def scenes(self, box: Box, opacity: float) -> dict[int, Scene]:
         """Return the same for every channel near it whose map lies on the same ground, by place."""
         if self.sprite is None or self.place is None:
             return {}
         own = self.sprite.cut(self.place)[0]
-        near = [p for p in self.sprite.places if self.photo is None or self.sprite.cut(p)[0] is own]
+        near = [p for p in self.sprite.places if self.ground is None or self.sprite.cut(p)[0] is own]
         return {place: self.scene(place, box, opacity) for place in near}
 
 
@@ -152,16 +149,13 @@ class ChannelView(View):
         place, sprite = self._neighbours(key)
         shown = np.atleast_2d(_fitting(drawn.array)[0])
         picture = Picture(pictures.quantised(shown, scale), colours_of(scale))
-        photo, ground, words = None, None, drawn.name_of(drawn.first)
+        ground, words = None, drawn.name_of(drawn.first)
         if is_over and drawn.axes.is_spatial:
             wanted = self.session.version, sample, self.session.axes.places, picture.colours
-            photo, ground = self._ground.get(wanted, partial(self._photo, sample, picture.colours))
-        return ChannelMap(values, drawn, picture, scale, photo, layer, words, ground, place, sprite)
-
-    def _photo(self, sample: int, colours: str) -> tuple[np.ndarray, Sheet]:
-        """Return the input as it lies under a map, and the same to be sent once."""
-        photo = pictures.ground(photo_under(self.session, sample), colours)
-        return photo, Sheet(pictures.png_of(photo))
+            ground = self._ground.get(
+                wanted, lambda: ground_of(photo_under(self.session, sample), picture.colours)
+            )
+        return ChannelMap(values, drawn, picture, scale, ground, layer, words, place, sprite)
 
     def _neighbours(self, key: tuple) -> tuple[int | None, Sprite | None]:
         """Return the channel's place in the order, and the maps of those near it, made once for all."""
@@ -206,7 +200,7 @@ class ChannelView(View):
             self._bar.value = (
                 text.colour_bar(colours, result.scale) if is_map else text.both_ends(result.scale)
             )
-        self._arrange(result.array.ndim == 1, result.drawn.axes.is_spatial, result.photo is not None)
+        self._arrange(result.array.ndim == 1, result.drawn.axes.is_spatial, result.ground is not None)
         self._shown_map = result
         self._axes.show(result.layer, result.drawn)
         self.note(result.words, result.layer)
@@ -217,9 +211,9 @@ class ChannelView(View):
         if result.array.ndim == 1:
             return pictures.png_of(charts.line(result.array, result.drawn.axes.plane[0]))
         large = pictures.enlarged(result.picture.rgb(), _SIDE)
-        if result.photo is None:
+        if result.ground is None:
             return pictures.png_of(large)
-        photo = Image.fromarray(result.photo).resize(large.shape[1::-1], Image.Resampling.BILINEAR)
+        photo = Image.fromarray(result.ground.rgb).resize(large.shape[1::-1], Image.Resampling.BILINEAR)
         return pictures.png_of(pictures.blended(np.asarray(photo), large, self._opacity.value))
 
     def panels(self, result: ChannelMap) -> list[np.ndarray]:
@@ -250,10 +244,12 @@ class ChannelView(View):
             widget.layout.display = None if is_shown else "none"
 
     def _show_picture(self, result: ChannelMap) -> None:
-        shape = result.picture.indices.shape if result.photo is None else result.photo.shape[:2]
-        box, opacity = fitted(shape, _SIDE), 1.0 if result.photo is None else self._opacity.value
+        shape = result.picture.indices.shape if result.ground is None else result.ground.rgb.shape[:2]
+        box, opacity = fitted(shape, _SIDE), 1.0 if result.ground is None else self._opacity.value
         size = round(box.width), round(box.height)
-        self._surface.show(size, result.scene(result.place, box, opacity), result.scenes(box, opacity))
+        ground = None if result.ground is None else result.ground.sheet
+        scene = result.scene(result.place, box, opacity)
+        self._surface.show(size, scene, result.scenes(box, opacity), ground)
 
     def _line_chart(self) -> LineChart:
         """Return the chart, made when it is first needed."""

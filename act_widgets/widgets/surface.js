@@ -12,7 +12,7 @@ function draw(state, el) {
   let slider = null; // The model that the drawing follows by itself.
 
   function decode() {
-    const sheets = state.get('sheets');
+    const sheets = { ...state.get('ground'), ...state.get('sheets') };
     for (const name of decoded.keys()) if (!(name in sheets)) decoded.delete(name);
     for (const [name, png] of Object.entries(sheets)) {
       if (decoded.has(name)) continue;
@@ -27,11 +27,14 @@ function draw(state, el) {
 
   function show() {
     const { placed, frames } = state.get('scenes')[slider?.get('value')] ?? state.get('scene');
+    const grounds = Object.keys(state.get('ground')).map(name => decoded.get(name));
     const bitmaps = placed.map(({ sheet }) => decoded.get(sheet));
-    if (!bitmaps.every(bitmap => bitmap instanceof ImageBitmap)) return; // What is shown stays until then.
+    if (![...grounds, ...bitmaps].every(bitmap => bitmap instanceof ImageBitmap)) return; // What is shown stays.
     const [width, height] = state.get('size');
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     context.clearRect(0, 0, width, height);
+    context.imageSmoothingEnabled = false;
+    for (const ground of grounds) context.drawImage(ground, 0, 0, width, height);
     placed.forEach(({ box, part, opacity, smooth }, i) => {
       context.imageSmoothingEnabled = smooth;
       context.globalAlpha = opacity;

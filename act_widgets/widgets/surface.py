@@ -8,7 +8,7 @@ was told beforehand what a slider leads to.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import ipywidgets
@@ -86,8 +86,12 @@ class Surface(Faced):
     size = traitlets.Tuple((1, 1)).tag(sync=True)
     """Width and height."""
 
+    ground = traitlets.Dict().tag(sync=True)
+    """What fills the drawing under all else, if anything does: PNG by name. Apart from the other pictures,
+    because a trait is sent whole, and this one seldom changes."""
+
     sheets = traitlets.Dict().tag(sync=True)
-    """PNG by name."""
+    """The other pictures: PNG by name."""
 
     scene: traitlets.Dict = traitlets.Dict({"placed": [], "frames": []}).tag(sync=True)
     """What is drawn: which pictures and frames, where."""
@@ -106,7 +110,13 @@ class Surface(Faced):
         self._callbacks: dict[str, Callable[..., None]] = {}
         self.on_msg(self._hear)
 
-    def show(self, size: tuple[int, int], scene: Scene, scenes: Mapping[int, Scene] | None = None) -> None:
+    def show(
+        self,
+        size: tuple[int, int],
+        scene: Scene,
+        scenes: Mapping[int, Scene] | None = None,
+        ground: Sheet | None = None,
+    ) -> None:
         """Draw a scene.
 
         Parameters
@@ -116,12 +126,15 @@ class Surface(Faced):
         scene : Scene
         scenes : mapping of int to Scene, optional
             What the page draws in its place, at once, when the slider that it follows stands there.
+        ground : Sheet, optional
+            What fills the drawing under all of it.
         """
         scenes = scenes or {}
         used = [item.sheet for one in (scene, *scenes.values()) for item in one.placed]
         with self.hold_sync():
             self.size = size
-            self.sheets = {sheet.name: sheet.png for sheet in used}
+            self.ground = _by_name([ground] if ground else [])
+            self.sheets = _by_name(used)
             self.scene = _told(scene)
             self.scenes = {str(position): _told(one) for position, one in scenes.items()}
 
@@ -136,6 +149,10 @@ class Surface(Faced):
     def _hear(self, surface: Surface, message: dict[str, Any], buffers: list) -> None:
         if message["event"] in self._callbacks:
             self._callbacks[message["event"]](*message["at"])
+
+
+def _by_name(sheets: Iterable[Sheet]) -> dict[str, bytes]:
+    return {sheet.name: sheet.png for sheet in sheets}
 
 
 def _told(scene: Scene) -> dict[str, Any]:
