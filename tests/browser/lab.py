@@ -320,7 +320,7 @@ class Lab:
         self.until(lambda: re.search(pattern, _plain("\n".join([*self.errors, *self.page.evaluate(kernel)]))))
 
     def _on_page_error(self, error: PlaywrightError) -> None:
-        if not is_allowed(error):
+        if not is_allowed(str(error)):
             self.errors.append(f"page error: {error}")
 
     def _on_console(self, message: ConsoleMessage) -> None:
@@ -344,9 +344,9 @@ class Lab:
         return outcome["value"]
 
 
-def is_allowed(error: PlaywrightError) -> bool:
+def is_allowed(error: str) -> bool:
     """Whether an uncaught error of a page is known, and none of ours."""
-    return any(re.search(allowed, str(error)) for allowed in ALLOWED_PAGE_ERRORS)
+    return any(re.search(allowed, error) for allowed in ALLOWED_PAGE_ERRORS)
 
 
 def pixels_of(canvas: Locator) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from playwright.sync_api import Browser, Error, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 import act_widgets as aw
 from tests.browser.digits import DIGITS, card, settle
@@ -52,8 +52,8 @@ def test_voila_draws_the_maps_that_the_model_computed_and_follows_choices(
     notebook = {**EMPTY_NOTEBOOK, "cells": [{**cell, "source": DIGITS}]}
     (server.notebooks / "app.ipynb").write_text(json.dumps(notebook))
     page = browser.new_page(viewport={"width": 1600, "height": 1600})
-    errors: list[Error] = []
-    page.on("pageerror", errors.append)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{server.url}voila/render/app.ipynb?token={server.token}", timeout=PAGE_SECONDS * 1000)
     page.locator(".aw-explorer").wait_for(timeout=PAGE_SECONDS * 1000)
     model, images, _ = aw.samples.digits()
