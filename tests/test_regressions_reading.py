@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 import act_widgets as aw
-from act_widgets.widgets.histogram import binned
+from act_widgets.rendering.bins import binned
 from act_widgets.widgets.worker import worker_of
 
 from .fresh import run_fresh

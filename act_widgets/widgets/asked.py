@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..attribution import LAYER, METHODS, Estimate, Partial, estimate, nearest_spatial, question_of
@@ -49,22 +49,26 @@ class Asked:
     def of(cls, session: Session) -> Asked:
         """Return what a session's selection asks."""
         chosen = session.selection
-        layer, has_place = None, True
-        if METHODS[chosen.method].place == LAYER:
-            layer = nearest_spatial(session.reader.taps, chosen.layer)
-            has_place = layer is not None
-        elif not any(array.dtype.kind == "f" for array in session.reader.inputs.arrays):
-            layer = chosen.layer  # words have no slope: explain the layer on the screen
-        return cls(
+        target = session.explained_target(chosen.sample)
+        question = cls(
             method=chosen.method,
-            layer=layer,
-            chosen=chosen.layer if METHODS[chosen.method].place == LAYER else "",
+            layer=None,
+            chosen="",
             sample=chosen.sample,
-            target=session.explained_target(chosen.sample),
+            target=target,
             scores=chosen.scores or None,
             parameters=chosen.parameters,
-            has_place=has_place,
         )
+        return question.at_layer(session, chosen.layer)
+
+    def at_layer(self, session: Session, shown: str) -> Asked:
+        """Return the same question where `shown` is the layer on the screen."""
+        if METHODS[self.method].place == LAYER:
+            layer = nearest_spatial(session.reader.taps, shown)
+            return replace(self, layer=layer, chosen=shown, has_place=layer is not None)
+        words = not any(array.dtype.kind == "f" for array in session.reader.inputs.arrays)
+        # Words have no slope: explain the layer on the screen.
+        return replace(self, layer=shown if words else None, chosen="", has_place=True)
 
     def is_kept(self, session: Session) -> bool:
         """Whether the map takes no pass of the model."""

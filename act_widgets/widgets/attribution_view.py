@@ -136,7 +136,7 @@ class AttributionView(View):
         large = resized(np.nan_to_num(chart), ground.rgb.shape[:2])
         picture = Picture(pictures.quantised(large, scale), colours)
         name = self.session.target_name(key.target)
-        return Overlay(chart, picture, scale, ground, name, self._words(key, result), colours)
+        return Overlay(chart, picture, scale, ground, name, described(self.session, key, result), colours)
 
     def _without_map(self, key: Asked) -> Overlay:
         ground = self._ground_of(key.sample, COLOURS)
@@ -149,19 +149,6 @@ class AttributionView(View):
         photos = self.session.photos
         wanted = self.session.version, sample, colours
         return self._ground.get(wanted, lambda: ground_of(pictures.enlarged(photos[sample], _FINE), colours))
-
-    def _words(self, key: Asked, result: Attribution) -> str:
-        scores = result.scores
-        if scores == "logits" and not self.session.head.probabilities:
-            scores = "model's output values"
-        remarks = [
-            f"{METHODS[result.method].title} at {self.session.reader.place_name(result.layer)}, explaining "
-            f"the {scores} ({text.number(float(result.score[0]))})."
-        ]
-        if key.chosen and key.layer != key.chosen:
-            remarks.append(f"'{key.chosen}' has no spatial axes.")
-        reason = result.blank_reason(0)
-        return " ".join(filter(None, [*remarks, reason or "", *result.remarks]))
 
     def draw(self, result: Overlay) -> None:
         """Show the input, and the map above it."""
@@ -188,6 +175,28 @@ class AttributionView(View):
         if result.large is not None:
             found.insert(1, charts.colour_bar(result.colours, result.scale, text.ends(result.scale)))
         return found
+
+
+def described(session: Session, asked: Asked, result: Attribution) -> str:
+    """Return method, layer, which scores were explained, and why a map is blank if it is."""
+    missing = asked.chosen and asked.layer != asked.chosen
+    placeless = f"'{asked.chosen}' has no spatial axes." if missing else ""
+    return " ".join(filter(None, [statement(session, result), placeless, remarks(result)]))
+
+
+def statement(session: Session, result: Attribution) -> str:
+    """Return method, layer, and which scores were explained."""
+    scores = result.scores
+    if scores == "logits" and not session.head.probabilities:
+        scores = "model's output values"
+    place = session.reader.place_name(result.layer)
+    score = text.number(float(result.score[0]))
+    return f"{METHODS[result.method].title} at {place}, explaining the {scores} ({score})."
+
+
+def remarks(result: Attribution) -> str:
+    """Return why a map is blank if it is, and what else the method says."""
+    return " ".join([result.blank_reason(0) or "", *result.remarks]).strip()
 
 
 def scale_of(chart: np.ndarray, result: Attribution) -> Scale:

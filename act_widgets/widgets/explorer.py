@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import ipywidgets
@@ -13,7 +15,7 @@ import numpy as np
 from ..rendering import pictures, sheet
 from ..selection import Selection
 from ..session import Session
-from . import recipe
+from . import recipe, text
 from .attribution_view import AttributionView
 from .base import View
 from .channel_editor import ChannelEditor
@@ -21,6 +23,7 @@ from .channel_slider import ChannelSlider
 from .channel_view import ChannelView
 from .class_selector import ClassSelector
 from .code_button import CodeButton
+from .export.writer import Export, write_page
 from .face import Face
 from .feature_maps import FeatureMaps
 from .graph_view import GraphView
@@ -111,6 +114,54 @@ class Explorer(Pictured):
         """Return the dashboard as it is on the screen, ``(height, width, 3) uint8``."""
         return self._picture(compute=False)
 
+    def export_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int = 20_000_000,
+        on_progress: Callable[[float, str], None] | None = None,
+    ) -> Export:
+        """Write a page in which layer, channel, sample and class can be chosen without kernel and network.
+
+        Predictions, histograms, summaries and the ends of each map are the session's numbers; between its
+        ends a map is kept to one part in 253. Attribution is by the chosen method if that is quick, else by
+        Grad-CAM.
+
+        Parameters
+        ----------
+        path : str or path
+            The file. One that is there is replaced when the new one is whole.
+        max_bytes : int
+            Size of the file at the most. What finds no room is told, on the page and in the result: first
+            finer maps are given up, then samples, classes, channels and the graph, and at last layers.
+        on_progress : callable, optional
+            Called as ``on_progress(share, words)``; the explorer's first line tells the same. What it
+            raises, or an interrupt of the kernel, ends the work, and leaves the file that was there.
+
+        Returns
+        -------
+        Export
+            ``.path``, ``.bytes``, ``.layers``, ``.samples`` and ``.left_out``. It prints itself.
+
+        Raises
+        ------
+        InputError
+            If there is no such folder, the size is no number of bytes, or no page is so small: then it says
+            what would be enough.
+        """
+        options = self.views.layer_picker.compute(self.selection.layer).options
+        target = Path(path).absolute()
+
+        def tell(share: float, words: str) -> None:
+            self._say(f"writing {target.name}: {share:.0%} · {words}")
+            if on_progress is not None:
+                on_progress(share, words)
+
+        try:
+            return write_page(self.session, target, max_bytes, options, self._facts(), tell)
+        finally:
+            self._tell()
+
     def close(self) -> None:
         """Stop following the selection, and free the widgets and what was kept."""
         if not self._open or sys.is_finalizing():
@@ -148,8 +199,7 @@ class Explorer(Pictured):
         if v.trust.checks:
             columns[3].append(v.trust)
         stills = [[view.still(compute) for view in column] for column in columns]
-        name, _, facts = self._facts().partition(" · ")
-        return sheet.sheet(name, facts, stills)
+        return sheet.sheet(self.session.model_name, self._facts(), stills)
 
     def _facts(self) -> str:
         session = self.session
@@ -158,7 +208,7 @@ class Explorer(Pictured):
         )
         mode = " · called as in training" if session.training else ""
         return (
-            f"{session.model_name} · {len(session.layers)} layers · {session.batch_size} samples of "
+            f"{text.many(len(session.layers), 'layer')} · {text.many(session.batch_size, 'sample')} of "
             f"{shapes}{mode}"
         )
 
@@ -166,17 +216,21 @@ class Explorer(Pictured):
         """Say how often the model ran: choosing what is kept runs it no more."""
         done = self.session.stats()
         runs = done["varied_samples"]
-        varied = f"{_times(runs, 'run', 'runs')} on changed inputs · " if runs else ""
+        varied = f"{text.many(runs, 'run')} on changed inputs · " if runs else ""
         passes = (
-            f"{_times(done['forward_passes'], 'forward pass', 'forward passes')} · "
-            f"{_times(done['backward_passes'], 'backward pass', 'backward passes')} · {varied}"
+            f"{text.many(done['forward_passes'], 'forward pass', 'forward passes')} · "
+            f"{text.many(done['backward_passes'], 'backward pass', 'backward passes')} · {varied}"
             f"{done['cache_bytes'] / 2**20:.1f} MiB kept"
         )
-        name, _, facts = self._facts().partition(" · ")
+        self._say(passes)
+
+    def _say(self, words: str) -> None:
+        """Write the first line: the model, the batch, and what is done."""
+        name = escape(self.session.model_name)
         self._head.value = (
-            f'<div class="aw-explorer-head"><span class="aw-explorer-name">{escape(name)}</span>'
-            f'<span class="aw-explorer-facts">{escape(facts)}</span>'
-            f'<span class="aw-explorer-facts" role="status">{escape(passes)}</span></div>'
+            f'<div class="aw-explorer-head"><span class="aw-explorer-name">{name}</span>'
+            f'<span class="aw-explorer-facts">{escape(self._facts())}</span>'
+            f'<span class="aw-explorer-facts" role="status">{escape(words)}</span></div>'
         )
 
 
@@ -226,10 +280,6 @@ def explore(
     if layer is not None:
         session.selection.layer = layer
     return Explorer(session)
-
-
-def _times(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
 
 
 def _area(name: str, *parts: ipywidgets.Widget) -> ipywidgets.Widget:

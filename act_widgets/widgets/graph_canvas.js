@@ -285,8 +285,10 @@ class GraphView {
     const at = { x: frame.x, y: frame.y, width: 20, height: 20 };
     // A group with several results keeps a node of its own, which has the address already.
     this.add(frame.address, parts.head, frame, () => this.select(frame.address));
-    this.enter(parts.close, { box: at, address: frame.address, element: parts.close },
-               () => this.toggle(frame.address, false));
+    // A page without a kernel shows all groups open, for good.
+    if (this.state.get("fixed")) parts.close.remove();
+    else this.enter(parts.close, { box: at, address: frame.address, element: parts.close },
+                    () => this.toggle(frame.address, false));
   }
 
   add(address, element, box, action) {

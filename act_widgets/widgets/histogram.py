@@ -9,12 +9,12 @@ import ipywidgets
 import numpy as np
 
 from ..rendering import charts, pictures
+from ..rendering.bins import binned
 from ..session import Session
 from .base import View
 from .maps import drawable
 from .recipe import of_control
 
-BINS = 40
 _CHANNEL, _LAYER = "channel", "layer"
 _LINEAR, _LOG = "linear", "log"
 # Bars of logarithms begin a little below one value, so that one can be seen.
@@ -146,21 +146,6 @@ class Histogram(View):
     def picture(self, result: Counts) -> bytes:
         """Return the chart as a PNG."""
         return pictures.png_of(charts.histogram(result.array, result.edges, log=self._counts.value == _LOG))
-
-
-def binned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return counts of the finite values in bins of equal width, and the ends of the bins.
-
-    Values that all lie closer together than numbers can tell get bins around them.
-    """
-    finite = values[np.isfinite(values)].astype(np.float64)
-    if finite.size == 0:
-        return np.zeros(BINS, int), np.arange(BINS + 1.0)
-    low, high = finite.min(), finite.max()
-    least = max(abs(low), abs(high), 1e-300) * 1e-9 if high > low else (abs(low) or 1) / 2
-    if high - low < least:
-        low, high = low - least, high + least
-    return np.histogram(finite, bins=BINS, range=(low, high))
 
 
 def _height(counts: np.ndarray) -> np.ndarray:

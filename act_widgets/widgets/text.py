@@ -14,7 +14,12 @@ from ..rendering.pictures import Scale
 
 def style_sheet() -> str:
     """Return the package's style sheet as an element."""
-    return f"<style>{files(__package__).joinpath('style.css').read_text('utf-8')}</style>"
+    return f"<style>{styles()}</style>"
+
+
+def styles() -> str:
+    """Return the rules of the package's style sheet."""
+    return files(__package__).joinpath("style.css").read_text("utf-8")
 
 
 def heading(title: str, note: str = "", whole: str = "") -> str:
@@ -28,6 +33,11 @@ def heading(title: str, note: str = "", whole: str = "") -> str:
 def last_part(address: str) -> str:
     """Return the layer's own name: a card has no room for the models around it."""
     return address.rsplit("/", 1)[-1]
+
+
+def many(count: int, one: str, more: str = "") -> str:
+    """Return a number of things; `more` is what several are called, if not by an "s"."""
+    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 def caption(text: str) -> str:

@@ -1,0 +1,1 @@
+"""A page that shows what the explorer shows, without a kernel and without the network."""
