@@ -16,6 +16,7 @@ from IPython.display import publish_display_data
 from ..rendering import sheet
 from ..session import Session
 from . import text
+from .meanwhile import answer_meanwhile
 from .worker import worker_of
 
 # Seconds to wait for what is being computed: before the widget is shown, and before its last picture is made.
@@ -46,6 +47,7 @@ class Pictured(ipywidgets.VBox):
         style = f"{text.style_sheet()}<style>{alive} {{ display: none !important; }}</style>"
         super().__init__([ipywidgets.HTML(style, layout={"display": "none"}), *children])
         self.add_class("aw-live")
+        answer_meanwhile(self)
 
     def still(self) -> np.ndarray:
         """Return the widget as it is on the screen, ``(height, width, 3) uint8``. Nothing is computed."""
