@@ -302,7 +302,8 @@ def test_an_address_brings_back_what_was_chosen(reader, file, browser, explorer)
     target = reader.page.evaluate("chosen.target")
     reader.page.wait_for_function("target => location.hash.includes(`class=${target}`)", arg=target)
     again = Reader(browser, file)
-    again.page.goto(reader.page.url)
+    again.page.goto(reader.page.url)  # in the open page
+    again.page.wait_for_function("chosen.sample === 2")
     again.page.reload()
     again.settle()
     state = "[chosen.layer, chosen.channel, chosen.sample, chosen.target]"

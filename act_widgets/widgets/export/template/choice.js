@@ -28,8 +28,9 @@ function writeAddress() {
   history.replaceState(null, "", `#${where}`);
 }
 
-function chosenAtFirst() {
-  const where = new URLSearchParams(location.hash.slice(1));
+// What an address says, and what was chosen in the notebook where it says nothing.
+function chosenIn(hash) {
+  const where = new URLSearchParams(hash.slice(1));
   const wish = (name, usual) => (where.has(name) ? where.get(name) : usual);
   const begin = data.chosen;
   const layer = data.layers.findIndex((one) => one.address === wish("layer", begin.layer));

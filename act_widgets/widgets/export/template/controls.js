@@ -130,6 +130,8 @@ function listen() {
       button.addEventListener("click", () => choose({ [name]: button.dataset[name] }));
     }
   }
+  // A link to the page that is open already.
+  window.addEventListener("hashchange", () => choose(chosenIn(location.hash)));
   $("grid").addEventListener("pointermove", readValue);
   $("grid").addEventListener("pointerleave", hint);
   $("grid").addEventListener("click", (event) => {

@@ -71,11 +71,11 @@ function begin() {
   tellWhatIsIn();
   $("colours").append(...SEQUENTIAL.map((name) => new Option(name, name)));
   fillSamples();
-  Object.assign(chosen, chosenAtFirst());
   renderLists();
   for (const id of ["opacity", "map-opacity"]) showOpacity(id);
   listen();
-  choose({ channel: chosen.channel });
+  choose(chosenIn(location.hash));
+  clearTimeout(later); // nobody chose this
 }
 
 begin();
