@@ -19,6 +19,7 @@ from ..session import Session
 from . import recipe, text
 from .code_button import CodeButton
 from .face import Face
+from .names import Names
 from .parts import parts_of
 from .still import Pictured
 from .worker import worker_of
@@ -96,7 +97,7 @@ class View(Pictured):
         self._stop.add_class("aw-stop")
         self._stop.observe(self.guarded(self._on_stop), names=["value"])
         super().__init__(
-            [self._heading, Face(self._code), *self.build(), self._busy, self._stop, self._alert]
+            [Names(), self._heading, Face(self._code), *self.build(), self._busy, self._stop, self._alert]
         )
         self.add_class("aw-card")
         self.add_class(f"aw-{type(self).__name__}")

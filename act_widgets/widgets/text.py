@@ -25,7 +25,8 @@ def styles() -> str:
 def heading(title: str, note: str = "", whole: str = "") -> str:
     """Return a card's title and what it shows now; `whole` is told when the pointer rests on it."""
     return (
-        f'<div class="aw-heading"><span class="aw-title">{escape(title)}</span>'
+        '<div class="aw-heading">'
+        f'<span class="aw-title" role="heading" aria-level="3">{escape(title)}</span>'
         f'<span class="aw-note" title="{escape(whole or note)}">{escape(note)}</span></div>'
     )
 
@@ -114,8 +115,9 @@ def progress(share: float, text: str) -> str:
     """Return a bar that says how much is done."""
     percent = f"{share:.0%}"
     return (
-        f'<div class="aw-busy" role="progressbar" aria-valuenow="{100 * share:.0f}" aria-valuemin="0" '
-        f'aria-valuemax="100"><div class="aw-progress"><div style="width:{percent}"></div></div>'
+        f'<div class="aw-busy" role="progressbar" aria-label="{escape(text)}" '
+        f'aria-valuenow="{100 * share:.0f}" aria-valuemin="0" aria-valuemax="100">'
+        f'<div class="aw-progress"><div style="width:{percent}"></div></div>'
         f"<span>{escape(text)}</span></div>"
     )
 
