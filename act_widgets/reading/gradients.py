@@ -81,10 +81,13 @@ class GradientReader:
         rule : str
             How ReLUs pass a gradient back; their own way if empty.
         """
-        with self.blocks.lock:
-            kept = self.cache.get(("gradient", address, sample, explained, rule))
-            if kept is None:
-                kept = self._backward(address, sample, explained, rule)
+        key = ("gradient", address, sample, explained, rule)
+        kept = self.cache.get(key)  # without waiting for a pass that is under way for something else
+        if kept is None:
+            with self.blocks.lock:
+                kept = self.cache.peek(key)
+                if kept is None:
+                    kept = self._backward(address, sample, explained, rule)
         if kept is None or kept.size == 0:
             return None
         if kept.shape[:1] != (1,):

@@ -132,6 +132,11 @@ class Reader:
         return main if main.ndim > 1 else main[:, None]
 
     @cached_property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of that output, which is known also when the output is not kept."""
+        return self.output().shape
+
+    @cached_property
     def unit_scores(self) -> np.ndarray:
         """The main output with positions averaged, ``(batch, units)``."""
         return by_unit(self.output())
@@ -146,10 +151,10 @@ class Reader:
 
     def graph(self) -> Graph:
         """Return the model's calls and edges, read once."""
-        with self.blocks.lock:
-            if self._graph is None:
-                self._graph = self.source.graph(self.inputs)
-            return self._graph
+        if self._graph is None:  # once it is there, nobody waits for a pass that is under way
+            with self.blocks.lock:
+                self._graph = self._graph or self.source.graph(self.inputs)
+        return self._graph
 
     @property
     def has_graph(self) -> bool:

@@ -58,7 +58,9 @@ def _of_layer(reader: Reader, asked: Target, layer: str) -> Explained:
         raise LayerKindError(
             f"A unit is explained in a layer of real numbers. Received: '{tap.address}', {tap.dtype}."
         )
-    shape = reader.sample_activation(tap.address, 0).shape
+    shape = tuple(n for n in tap.shape[1:] if n is not None)
+    if len(shape) != len(tap.shape) - 1:  # unknown to the model: as it was computed
+        shape = reader.sample_activation(tap.address, 0).shape
     axis = tap.channel_axis if len(shape) > 1 else -1
     units = shape[inner_axis(axis)] if shape else 1
     unit = _checked_unit(asked.unit, units, f"'{tap.address}'")
@@ -68,13 +70,12 @@ def _of_layer(reader: Reader, asked: Target, layer: str) -> Explained:
 
 def _of_output(reader: Reader, asked: Target, scores: str | None, usual: str) -> Explained:
     if asked.output is None:
-        address, output, head = "", reader.output(), reader.head
+        address, shape, head = "", reader.output_shape[1:], reader.head
     else:
         address, output = _chosen_output(reader, asked.output)
-        head = Head(output.shape[-1], are_probabilities(output))
+        shape, head = output.shape[1:], Head(output.shape[-1], are_probabilities(output))
     number = head.check(asked.unit)
     unit, sign = head.unit_and_sign(number)
-    shape = output.shape[1:]
     found = replace(asked, unit=number, at=_checked_position(asked.at, shape, -1))
     before = (scores or usual) == LOGITS
     # Of a sigmoid for each class, or a softmax over another axis, the numbers alone do not tell.

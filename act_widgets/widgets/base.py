@@ -57,7 +57,8 @@ class View(Pictured):
     on the screen. This class decides when they run: at once if everything can be looked up, else in the
     session's worker, where the newest wish wins and other views' work goes between two stages. Work in
     stages shows its progress and can be stopped. An error is shown in the card, and gone with the next
-    good choice.
+    good choice. Until the picture of a choice is there, the one before stays, pale; so it does where the work
+    was stopped, and the card says so.
 
     Parameters
     ----------
@@ -83,6 +84,7 @@ class View(Pictured):
         self._latest: tuple[Hashable, Stage] = (None, Stage(None))
         self._running: tuple[Hashable, Iterator[Stage]] = (None, iter(()))
         self._turn = threading.RLock()
+        self._drawn: Hashable = None
         self._drawn_at = -_SELDOM
         self._following: int | None = None
         self._after: list[Callable[[], None]] = []
@@ -205,6 +207,7 @@ class View(Pictured):
         self._wanted = key
         if key == self._shown:
             self._busy.value = ""
+            self._tell_age()
             return
         # Never waits for a computation of this view that is under way in the worker.
         if is_ready and self._turn.acquire(blocking=False):
@@ -213,7 +216,7 @@ class View(Pictured):
             finally:
                 self._turn.release()
         else:
-            self._busy.value = text.busy(self.working)
+            self._tell_begun()
             self._submit()
 
     def guarded(self, handler: Callable[..., None]) -> Callable[..., None]:
@@ -314,27 +317,32 @@ class View(Pictured):
     def _work(self, key: tuple[int, Hashable, Hashable]) -> None:
         """Compute and draw one stage, unless something else is wanted before or after computing."""
         with self._turn:
-            if key != self._wanted:
+            if key != self._wanted or self._is_given_up(key):
                 return
             try:
                 stage = self._advance(key[:2])
-                if key != self._wanted:
+                if key != self._wanted or self._is_given_up(key):
                     return
                 if not self._is_due(stage):
                     self._tell_progress(key, stage)
                     return
-                self._shown = None  # what is drawn now may be on its way yet
+                self._shown = self._drawn = None  # what is drawn now may be on its way yet
                 self.draw(stage.result)
-                self._drawn_at = time.monotonic()
+                self._drawn, self._drawn_at = key[:2], time.monotonic()
             except Exception as error:  # the boundary: shown in the card
                 self._running = (None, iter(()))
                 if key == self._wanted:
                     self._show_error(error)
                 return
             self._alert.value = ""
+            self._tell_age()
             self._tell_progress(key, stage)
         for callback in self._after:
             callback()
+
+    def _is_given_up(self, key: tuple[int, Hashable, Hashable]) -> bool:
+        """Whether the work was stopped before anything of it was drawn: what comes yet is not shown."""
+        return self._stop.value and self._drawn != key[:2]
 
     def _is_due(self, stage: Stage) -> bool:
         """Whether a stage is drawn: the page must keep up."""
@@ -345,8 +353,8 @@ class View(Pictured):
         """Say how far the work is, and see that it goes on."""
         if stage.share >= 1:
             self._shown = key
-            self._busy.value = ""
             self._show_stop("")
+            self._busy.value = ""
             return
         self._busy.value = text.progress(stage.share, stage.words)
         with self.following():
@@ -354,6 +362,18 @@ class View(Pictured):
         self._show_stop("Start" if stage.waits else "Go on" if self._stop.value else "Stop")
         if not self._stop.value:
             self._submit()
+
+    def _tell_begun(self) -> None:
+        """Say that nothing is there yet of what is wanted, and whether it is worked on."""
+        self._busy.value = text.stopped(self.working) if self._stop.value else text.busy(self.working)
+        self._show_stop("Go on" if self._stop.value else "Stop")
+        self._tell_age()
+
+    def _tell_age(self) -> None:
+        """Show whether the picture is of an earlier choice."""
+        is_old = self._wanted is None or self._drawn != self._wanted[:2]
+        if is_old != ("aw-old" in self._dom_classes):
+            (self.add_class if is_old else self.remove_class)("aw-old")
 
     def _submit(self) -> None:
         worker_of(self.session).submit(id(self), self._work_on)
@@ -366,7 +386,10 @@ class View(Pictured):
     def _on_stop(self, change: dict) -> None:
         if self.is_following:
             return
-        self._show_stop("Go on" if change["new"] else "Stop")
+        if self._wanted is not None and self._drawn != self._wanted[:2]:
+            self._tell_begun()
+        else:
+            self._show_stop("Go on" if change["new"] else "Stop")
         # Stopped work is drawn as far as it is.
         self._submit()
 
@@ -374,4 +397,5 @@ class View(Pictured):
         self._shown, self._failure = None, str(error)
         self._show_stop("")
         self._busy.value = ""
+        self._tell_age()
         self._alert.value = text.alert(error)

@@ -122,6 +122,14 @@ def progress(share: float, text: str) -> str:
     )
 
 
+def stopped(text: str) -> str:
+    """Return that the work was stopped before it gave anything."""
+    return (
+        f'<div class="aw-busy" role="status">Stopped: {escape(text)}. '
+        "What is shown belongs to an earlier choice.</div>"
+    )
+
+
 def busy(text: str) -> str:
     """Return a moving bar that says what is being computed."""
     return (

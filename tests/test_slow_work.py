@@ -1,0 +1,143 @@
+"""While the model is slow every choice is answered at once; work that is stopped is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import act_widgets as aw
+
+from .cards import send, settle
+from .gated import Gate, gated
+from .screen import alert_of, text_of
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    made = Gate()
+    yield made
+    made.open()
+
+
+CHOICES = [
+    ("layer", "first"),
+    ("channel", 3),
+    ("sample", 2),
+    ("target", 1),
+    ("layer", "last"),
+    ("order", "mean"),
+    ("order", "weight"),
+    ("hide_dead", True),
+    ("sample", 3),
+    ("target_layer", "last"),
+    ("method", "saliency"),
+]
+
+
+def watched(gate: Gate) -> tuple[aw.Session, aw.Predictions]:
+    """Return a session that has its trace, and its answer."""
+    session = aw.Session(*gated(gate))
+    view = aw.Predictions(session)
+    session.silenced = ("first", (7,))
+    settle(session)
+    session.silenced = ()
+    settle(session)
+    return session, view
+
+
+@pytest.mark.parametrize("budget", [None, 4096], ids=["all is kept", "next to nothing is kept"])
+def test_no_choice_waits_for_a_pass_that_is_under_way(gate, budget):
+    model, x = gated(gate)
+    explorer = aw.explore(model, x, cache_bytes=budget)
+    settle(explorer.session)
+    gate.close()
+    explorer.session.silenced = ("first", (1,))
+    assert gate.wait_reached()
+    for trait, value in CHOICES:  # the gate is closed: what waited for the model would not come back
+        setattr(explorer.selection, trait, value)
+        assert explorer.views.layer_picker._list.chosen == explorer.selection.layer
+        assert explorer.views.graph._canvas.selected == explorer.selection.layer
+    assert "aw-busy" in explorer.views.predictions._busy.value
+    gate.open()
+    settle(explorer.session)
+    for view in explorer.views:
+        assert (alert_of(view), view._busy.value, view._stop.layout.display) == ("", "", "none")
+        assert view._shown == view._wanted
+        assert "aw-old" not in view._dom_classes
+    expected = explorer.session.edit("first", [1])[3]
+    np.testing.assert_allclose(
+        explorer.views.predictions._latest[1].result.after, expected, rtol=1e-4, atol=1e-6
+    )
+    explorer.close()
+
+
+def test_what_was_stopped_is_not_shown_and_goes_on_where_it_was(gate):
+    session, view = watched(gate)
+    before, calls = view._rows.value, gate.calls
+    gate.close()
+    session.silenced = ("first", (1, 2))
+    assert gate.wait_reached()
+    assert (view._stop.description, view._stop.layout.display) == ("Stop", "")
+    send(view._stop, True)
+    gate.open()
+    settle(session)
+    assert view._rows.value == before
+    assert "Stopped" in text_of(view._busy.value)
+    assert "belongs to an earlier choice" in text_of(view._busy.value)
+    assert "aw-old" in view._dom_classes
+    assert view._stop.description == "Go on"
+    assert gate.calls == calls + 1
+    send(view._stop, False)
+    settle(session)
+    assert "after" in text_of(view._rows.value)
+    assert (view._busy.value, view._stop.layout.display) == ("", "none")
+    assert "aw-old" not in view._dom_classes
+    assert gate.calls == calls + 1
+    view.close()
+
+
+def test_what_was_stopped_before_it_began_is_not_begun_and_the_next_choice_is_answered(gate):
+    session = aw.Session(*gated(gate))
+    map_, view = aw.AttributionView(session), aw.Predictions(session)
+    settle(session)
+    gate.close()
+    session.selection.method = "integrated_gradients"
+    assert gate.wait_reached()
+    session.silenced = ("first", (1,))  # waits for the map
+    for one in (view, map_):
+        send(one._stop, True)
+    gate.open()
+    settle(session)
+    calls = gate.calls
+    assert "Stopped" in text_of(view._busy.value)
+    assert "Stopped" in text_of(map_._busy.value)
+    settle(session)
+    assert gate.calls == calls
+    session.silenced = ("first", (2,))
+    session.selection.method = "grad_cam"
+    settle(session)
+    assert "after" in text_of(view._rows.value)
+    for one in (view, map_):
+        assert (one._busy.value, one._stop.value, one._stop.layout.display) == ("", False, "none")
+    np.testing.assert_allclose(map_.array, session.attribution(sample=0).maps[0], rtol=1e-5)
+    for one in (view, map_):
+        one.close()
+
+
+def test_of_choices_made_while_the_model_is_slow_the_newest_alone_is_computed(gate):
+    session, view = watched(gate)
+    calls = gate.calls
+    gate.close()
+    session.silenced = ("first", (0,))
+    assert gate.wait_reached()
+    for channel in range(1, 6):
+        session.silenced = ("first", (channel,))
+    gate.open()
+    settle(session)
+    assert gate.calls == calls + 2
+    np.testing.assert_allclose(
+        view._latest[1].result.after, session.edit("first", [5])[0], rtol=1e-4, atol=1e-6
+    )
+    view.close()
