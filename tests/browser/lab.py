@@ -211,6 +211,10 @@ class Lab:
         """Restart the kernel; the cells stay."""
         self._do("restartKernel", seconds=PAGE_SECONDS)
 
+    def reconnect(self) -> None:
+        """Drop the connection between page and kernel, and make a new one to the same kernel."""
+        self._do("reconnect", seconds=PAGE_SECONDS)
+
     @property
     def stderr(self) -> str:
         """What the kernel wrote to its error stream since the test began or the page was loaded."""

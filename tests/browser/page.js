@@ -79,6 +79,12 @@ window.testLab = (() => {
       await kernel().info;
     },
 
+    // As after a network that was gone: a new connection to the same kernel.
+    async reconnect() {
+      await kernel().reconnect();
+      await kernel().info;
+    },
+
     async setTheme(theme) {
       await app().commands.execute('apputils:change-theme', { theme });
     }
