@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from ..errors import InputError
+from .lettering import fitted, font
 from .palettes import DIVERGING, NOT_FINITE_COLOUR, SEQUENTIAL
 from .pictures import Picture, finite_scale, quantised
 
@@ -30,7 +32,8 @@ class Photos:
     stated : bool
         Whether the user gave them.
     range_text : str
-        How numbers became brightness, to be said on the screen.
+        How numbers became brightness, to be said on the screen; empty where each sample has colours of its
+        own range.
 
     Raises
     ------
@@ -46,8 +49,9 @@ class Photos:
         self._range: tuple[float, float] | None = None
         self.range_text = "as given"
         if not stated:
-            *ends, self.range_text = _brightness(np.asarray(given))
+            *ends, words = _brightness(np.asarray(given))
             self._range = (ends[0], ends[1])
+            self.range_text = words if np.ndim(given) > 2 else ""
 
     def __getitem__(self, sample: int) -> np.ndarray:
         """Return one sample as ``(height, width, 3) uint8``; of volumes and films the middle."""
@@ -71,10 +75,17 @@ class Photos:
         return _as_map(array)
 
     def thumbnail(self, sample: int, side: int) -> np.ndarray:
-        """Return one sample in a square of `side` pixels, uncropped, ``(side, side, 3) uint8``."""
+        """Return one sample in a square of `side` pixels, uncropped, ``(side, side, 3) uint8``.
+
+        Of text the first words are written; a single row of numbers is a band that can be seen.
+        """
+        given = np.asarray(self._given[sample])
+        if given.dtype.kind in "OSU":
+            return _written(given, side)
         photo = Image.fromarray(self[sample])
         scale = side / max(photo.size)
-        size = [max(1, round(n * scale)) for n in photo.size]
+        least = 1 if given.ndim > 1 else side // 3
+        size = [max(least, round(n * scale)) for n in photo.size]
         way = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
         square = np.full((side, side, 3), 128, np.uint8)
         top, left = (side - size[1]) // 2, (side - size[0]) // 2
@@ -116,9 +127,22 @@ def _check(given: Any, count: int) -> None:
 def _channels_last(array: np.ndarray) -> np.ndarray:
     if array.ndim == 2:
         return array[..., None]
-    if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[-1] not in (1, 3, 4):
+    if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[-1] not in (1, 3, 4):
         return np.moveaxis(array, 0, -1)
     return array
+
+
+def _written(given: np.ndarray, side: int) -> np.ndarray:
+    """Return the first words of a sample of text, as many as there is room for."""
+    image = Image.new("RGB", (side, side), "white")
+    size, words = (
+        side // 6,
+        (w.decode("utf-8", "replace") if isinstance(w, bytes) else str(w) for w in given.ravel()),
+    )
+    for row, line in enumerate(wrap(" ".join(words), 9)[:5]):
+        place = 4, 3 + row * (size + 1)
+        ImageDraw.Draw(image).text(place, fitted(line, side - 8, size), fill="#222222", font=font(size))
+    return np.asarray(image)
 
 
 def _brightness(array: np.ndarray) -> tuple[float, float, str]:
