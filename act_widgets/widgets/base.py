@@ -256,10 +256,16 @@ class View(Pictured):
         if not self.is_following:
             setattr(self.session.selection, trait, value)
 
-    def note(self, words: str, layer: str = "") -> None:
-        """Say beside the title what is shown: the layer's name first, its address for the pointer."""
-        self._said = short = " · ".join(filter(None, (text.last_part(layer), words)))
-        self._heading.value = text.heading(self.title, short, " · ".join(filter(None, (layer, words))))
+    def note(self, words: str, layer: str = "", hint: str = "") -> None:
+        """Say beside the title what is shown: the layer's name first, its address for the pointer.
+
+        A hint says what can be done: a still picture has none.
+        """
+        self._said = " · ".join(filter(None, (text.last_part(layer), words)))
+        short, whole = (
+            " · ".join(filter(None, parts)) for parts in ((self._said, hint), (layer, words, hint))
+        )
+        self._heading.value = text.heading(self.title, short, whole)
 
     def close(self) -> None:
         """Stop following the selection and free the widgets. Closing again does nothing."""

@@ -101,7 +101,7 @@ class GraphView(View):
         if self._canvas.drawing != result.described:
             self._canvas.drawing = result.described
         self._canvas.selected = self._highlighted(result)
-        self.note(f"{len(result.graph.nodes)} calls · click one to select it")
+        self.note(f"{len(result.graph.nodes)} calls", hint="click one to select it")
 
     def picture(self, result: LaidOut) -> bytes:
         """Return the drawing as a PNG."""
