@@ -263,6 +263,26 @@ def test_at_any_width_the_checks_lie_at_the_map_and_cards_leave_no_holes(page: L
         assert sum(map(area, cards.values())) > 0.92 * area(whole), width
 
 
+def test_a_name_without_end_is_shown_whole(lab: Lab):
+    lab.set_viewport(700, 1600)
+    lab.show(
+        """
+import keras, numpy as np, act_widgets as aw
+given = keras.Input((4, 4, 1), name="<b>image")
+pooled = keras.layers.GlobalAveragePooling2D()(given)
+model = keras.Model(given, keras.layers.Dense(2)(pooled), name="<i>" + "w" * 120)
+ex = aw.explore(model, np.ones((1, 4, 4, 1), "float32"))
+ex
+"""
+    )
+    settle(lab)
+    name, whole = lab.page.locator(".aw-explorer-name"), lab.page.locator(".aw-explorer")
+    assert name.inner_text() == "<i>" + "w" * 120
+    inner, outer = name.bounding_box(), whole.bounding_box()
+    assert inner is not None and outer is not None
+    assert inner["x"] + inner["width"] <= outer["x"] + outer["width"]
+
+
 def test_views_in_other_cells_stay_linked(lab: Lab):
     lab.show(
         """
