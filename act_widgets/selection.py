@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Protocol
 
+from traitlets import Any as Anything
 from traitlets import Bool, HasTraits, Int, Tuple, Unicode, observe, validate
 
 from .errors import InputError, TargetError, listed, nearest
@@ -35,7 +38,7 @@ class Legal(Protocol):
 
 
 class Selection(HasTraits):
-    """The layer, channel, sample, class and method on the screen.
+    """The layer, channel, sample, class, method and range of values on the screen.
 
     Setting one redraws every view of the session. A value that the model does not have raises an
     error and changes nothing.
@@ -61,6 +64,11 @@ class Selection(HasTraits):
         "index", help="What channels are ordered by: 'index', 'mean', 'max', 'variance', 'weight'."
     )
     hide_dead = Bool(False, help="Whether channels are left out that are 0 everywhere in the batch.")
+    value_range = Anything(
+        None,
+        help="Lowest and highest activation that maps light up, both included: `(low, high)`. None for no "
+        "range, and again when another layer is chosen: its values mean something else.",
+    )
 
     def __init__(self, legal: Legal, layer: str, **values: Any) -> None:
         self._legal = legal
@@ -128,6 +136,11 @@ class Selection(HasTraits):
             )
         return proposal["value"]
 
+    @validate("value_range")
+    def _valid_value_range(self, proposal: dict) -> tuple[float, float] | None:
+        value = proposal["value"]
+        return None if value is None else _ordered_pair(value)
+
     @validate("method")
     def _valid_method(self, proposal: dict) -> str:
         name = proposal["value"]
@@ -143,6 +156,10 @@ class Selection(HasTraits):
     def _repair_channel(self, change: dict) -> None:
         if self.channel >= self._legal.channels(self.layer):
             self.channel = 0
+
+    @observe("layer")
+    def _let_go_of_range(self, change: dict) -> None:
+        self.value_range = None
 
     @observe("target_layer")
     def _repair_target(self, change: dict) -> None:
@@ -172,3 +189,16 @@ def _in_range(what: str, value: int, count: int, owner: str) -> int:
             f"Received: {what}={value}. Expected: 0 to {count - 1}."
         )
     return value
+
+
+def _ordered_pair(value: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(end) if isinstance(end, Real) else math.nan for end in value)
+    except (TypeError, ValueError, OverflowError):  # no pair, or larger than any float
+        low = high = math.nan
+    if -math.inf < low <= high < math.inf:
+        return low, high
+    raise InputError(
+        f"A range of values has two ends, the lower one first. Received: value_range={value!r:.80}. "
+        "Expected: two finite numbers, such as (0.0, 0.5), or None for no range."
+    )

@@ -49,6 +49,7 @@ def opened(digits, **options) -> aw.Session:
     chosen.parameters = (("samples", np.int64(3)), ("seed", 2))
     chosen.order, chosen.hide_dead = "variance", True
     chosen.explain(4)
+    chosen.value_range = (0.25, 1.5)
     return session
 
 

@@ -10,10 +10,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from .lettering import fitted, font
-from .palettes import LEVELS, palette
-from .pictures import Scale
+from .palettes import LEVELS
+from .pictures import Picture, Scale
+from .veil import Range, lit, lit_pieces, veil_over
 
 INK, FAINT = (30, 30, 30), (220, 220, 220)
+_PALE, _BAND = (170, 170, 170), (255, 224, 160)
 _BAR, CHOSEN = (0, 114, 178), (213, 94, 0)
 _SIZE, _LINE = 18, 26
 
@@ -32,13 +34,23 @@ def paragraph(words: str, width: int = 560) -> np.ndarray:
     return text_lines(wrap(words, width // 10) or [""], width)
 
 
-def colour_bar(colours: str, scale: Scale | None, ends: tuple[str, str], width: int = 560) -> np.ndarray:
-    """Return a colour map with words at its ends, ``(34, width, 3) uint8``; a zero below signed ones."""
+def colour_bar(
+    colours: str, scale: Scale | None, ends: tuple[str, str], chosen: Range | None = None, width: int = 560
+) -> np.ndarray:
+    """Return a colour map with words at its ends, ``(42, width, 3) uint8``; a zero below signed ones.
+
+    What lies outside the range `chosen` is dimmed as it is in maps, if they share one scale.
+    """
     image = Image.new("RGB", (width, 42), "white")
     pen = ImageDraw.Draw(image)
     left, right = (round(pen.textlength(end, font=font(_SIZE))) + 18 for end in ends)
-    levels = np.linspace(0, LEVELS - 1, max(1, width - left - right)).round().astype(int)
-    image.paste(Image.fromarray(np.repeat(palette(colours)[levels][None], 12, 0)), (left, 9))
+    levels = np.linspace(0, LEVELS - 1, max(1, width - left - right)).round().astype(np.uint8)
+    bar = Picture(np.repeat(levels[None], 12, 0), colours)
+    rgb = bar.rgb()
+    if scale is not None and chosen:
+        values = np.linspace(scale.low, scale.high, len(levels))
+        rgb = veil_over(bar, np.repeat(~lit(values, chosen)[None], 12, 0), *rgb.shape[:2]).over(rgb)
+    image.paste(Image.fromarray(rgb), (left, 9))
     pen.text((8, 4), ends[0], fill=INK, font=font(_SIZE))
     pen.text((width - 8, 4), ends[1], fill=INK, font=font(_SIZE), anchor="ra")
     if scale is not None and scale.signed:
@@ -47,12 +59,22 @@ def colour_bar(colours: str, scale: Scale | None, ends: tuple[str, str], width: 
 
 
 def histogram(
-    counts: np.ndarray, edges: np.ndarray, *, log: bool, width: int = 560, height: int = 300
+    counts: np.ndarray,
+    edges: np.ndarray,
+    chosen: Range | None = None,
+    *,
+    log: bool,
+    width: int = 560,
+    height: int = 300,
 ) -> np.ndarray:
-    """Return counts as upright bars over their bins, ``(height, width, 3) uint8``."""
+    """Return counts as upright bars over their bins, a range behind them, ``(height, width, 3) uint8``."""
     image = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(image)
     left, right, top, bottom = 64, width - 16, 16, height - 40
+    if chosen and chosen[0] <= edges[-1] and chosen[1] >= edges[0]:
+        shares = Scale(float(edges[0]), float(edges[-1])).shares(chosen)
+        start, stop = (left + share * (right - left) for share in shares)
+        pen.rectangle((start, top, stop, bottom), fill=_BAND, outline=CHOSEN)
     level = np.log10(np.maximum(counts, 0.8) / 0.8) if log else counts.astype(float)
     full = max(float(level.max(initial=0)), 1e-12)
     step = (right - left) / max(len(counts), 1)
@@ -67,20 +89,29 @@ def histogram(
     return np.asarray(image)
 
 
-def line(values: np.ndarray, along: str, *, width: int = 560, height: int = 300) -> np.ndarray:
-    """Return values over their indices as a line with gaps, ``(height, width, 3) uint8``."""
+def line(
+    values: np.ndarray, along: str, chosen: Range | None = None, *, width: int = 560, height: int = 300
+) -> np.ndarray:
+    """Return values over their indices as a line with gaps, ``(height, width, 3) uint8``.
+
+    If a range is chosen, the line is pale outside it and bold inside.
+    """
     image = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(image)
     left, right, top, bottom = 60, width - 16, 16, height - 36
     finite = np.isfinite(values)
     low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 1.0)
-    x = left + np.arange(len(values)) * (right - left) / max(len(values) - 1, 1)
-    share = (np.where(finite, values, low).astype(float) - low) / (high - low or 1)
-    y = bottom - share * (bottom - top)
     pen.rectangle((left, top, right, bottom), outline=FAINT)
-    for start in range(len(values) - 1):
-        if finite[start] and finite[start + 1]:
-            pen.line((x[start], y[start], x[start + 1], y[start + 1]), fill=_BAR, width=2)
+
+    def draw(x: np.ndarray, y: np.ndarray, fill: tuple[int, int, int], thick: int) -> None:
+        across = left + x * (right - left) / max(len(values) - 1, 1)
+        up = bottom - (y - low) / (high - low or 1) * (bottom - top)
+        known = np.isfinite(up)
+        for i in np.flatnonzero(known[:-1] & known[1:]):
+            pen.line((across[i], up[i], across[i + 1], up[i + 1]), fill=fill, width=thick)
+
+    draw(np.arange(len(values)), values.astype(np.float64), _PALE if chosen else _BAR, 2)
+    draw(*lit_pieces(values, chosen), _BAR, 4)
     pen.text((left, bottom + 8), "0", fill=INK, font=font(13))
     pen.text(((left + right) / 2, bottom + 8), along, fill=INK, font=font(13), anchor="ma")
     pen.text((right, bottom + 8), f"{len(values) - 1}", fill=INK, font=font(13), anchor="ra")

@@ -31,6 +31,13 @@ class Scale:
         """Whether it is symmetric about zero, to be drawn in a diverging colour map."""
         return self.low < 0 and self.low == -self.high
 
+    def shares(self, values: Sequence[float]) -> tuple[float, ...]:
+        """Return where values lie between the ends, from 0 to 1; what is beyond an end lies there."""
+        extent = self.high - self.low
+        if not extent > 0:
+            return tuple(float(value > self.low) for value in values)
+        return tuple(min(max((value - self.low) / extent, 0.0), 1.0) for value in values)
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -51,7 +58,7 @@ class Picture:
         """Return the picture as an indexed PNG; the ground is transparent."""
         image = Image.fromarray(self.indices)  # mode L: indices become palette entries below
         image.putpalette(palette(self.colours).tobytes())
-        return _encoded(image, transparency=GROUND)
+        return encoded(image, transparency=GROUND)
 
     def rgb(self) -> np.ndarray:
         """Return the colours, ``(height, width, 3) uint8``."""
@@ -186,7 +193,7 @@ def largest_at(values: np.ndarray, pixel: Sequence[int], sides: Sequence[int]) -
 
 def png_of(rgb: np.ndarray) -> bytes:
     """Return an ``(height, width, 3) uint8`` picture as a PNG."""
-    return _encoded(Image.fromarray(rgb))
+    return encoded(Image.fromarray(rgb))
 
 
 def enlarged(picture: np.ndarray, least: int) -> np.ndarray:
@@ -205,7 +212,8 @@ def blended(photo: np.ndarray, heat: np.ndarray, opacity: float) -> np.ndarray:
     return (photo * (1 - opacity) + heat * opacity + 0.5).astype(np.uint8)
 
 
-def _encoded(image: Image.Image, **options: int) -> bytes:
+def encoded(image: Image.Image, **options: int | bytes) -> bytes:
+    """Return an image as a PNG, quickly."""
     buffer = io.BytesIO()
     # Level 1: ten times faster than the default, and maps are small anyway.
     image.save(buffer, format="PNG", compress_level=1, **options)

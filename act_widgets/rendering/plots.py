@@ -89,13 +89,33 @@ def marks(values: np.ndarray, chosen: int, scale: Scale, height: int, width: int
     """
     tile = np.full((height, width), GROUND, np.uint8)
     inner = slice(height // 4, height - height // 4)
-    columns = width - 1 - _rows(values, scale, width)
+    columns = _columns(values, scale, width)
     tile[inner, np.unique(columns[np.isfinite(values)])] = UP
     if scale.low <= 0 <= scale.high:
-        tile[:, width - 1 - _rows(np.zeros(1), scale, width)[0]] = ZERO
+        tile[:, _columns(np.zeros(1), scale, width)[0]] = ZERO
     if np.isfinite(values[chosen]):
         tile[:, max(0, columns[chosen] - 2) : columns[chosen] + 3] = DOWN
     return tile
+
+
+def marked(values: np.ndarray, scale: Scale, width: int) -> np.ndarray:
+    """Return the number that each column of `marks` stands for: of several, the largest in size.
+
+    Returns
+    -------
+    (width,) ndarray
+        NaN where there is no stroke.
+    """
+    known = values[np.isfinite(values)].astype(np.float64)
+    known = known[np.argsort(np.abs(known))]
+    numbers = np.full(width, np.nan)
+    numbers[_columns(known, scale, width)] = known
+    return numbers
+
+
+def _columns(values: np.ndarray, scale: Scale, width: int) -> np.ndarray:
+    """Return the pixel column of each value, from the left; a margin is left at both ends."""
+    return width - 1 - _rows(values, scale, width)
 
 
 def _rows(values: np.ndarray, scale: Scale, height: int) -> np.ndarray:

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from ..rendering import charts, pictures, plots
-from ..rendering.palettes import CHART
+from ..rendering.palettes import CHART, DOWN
 from ..rendering.pictures import Picture, Scale
+from ..rendering.veil import Range, Veil, lit, veil_over
 from ..session import Session
 from . import text
 from .axes_control import AxesControl
@@ -45,6 +46,8 @@ class ChannelMap:
         What it is a picture of.
     picture : Picture
         The map, a line of cells for a sequence, or where a number lies among the layer's.
+    fine : (height or 1, width) ndarray
+        The number that each pixel of the picture stands for; NaN for none.
     scale : Scale
         The values at both ends.
     ground : Ground or None
@@ -60,6 +63,7 @@ class ChannelMap:
     array: np.ndarray
     drawn: Drawn
     picture: Picture
+    fine: np.ndarray
     scale: Scale
     ground: Ground | None
     layer: str
@@ -85,9 +89,22 @@ class ChannelMap:
         near = [p for p in self.sprite.places if self.ground is None or self.sprite.cut(p)[0] is own]
         return {place: self.scene(place, box, opacity) for place in near}
 
+    def veil(self, chosen: Range, height: int, width: int) -> Veil:
+        """Return what dims the numbers outside a range, for a drawing of the picture of this size."""
+        dim = np.broadcast_to(~lit(self.fine, chosen), self.picture.indices.shape)
+        # The chosen number's stroke stays: it says which one it is.
+        is_chosen = (self.picture.indices == DOWN) & (self.picture.colours == CHART)
+        return veil_over(self.picture, dim & ~is_chosen, height, width)
+
+    def lit(self, chosen: Range) -> str:
+        """Return how many numbers lie in a range: of the channel, or of a layer of single numbers."""
+        return self.drawn.lit(chosen, self.drawn.first if self.array.ndim else None)
+
 
 class ChannelView(View):
     """The chosen channel at full resolution: a map, the line of a sequence, a number among its layer's.
+
+    Values outside the selection's `value_range` are dimmed.
 
     Parameters
     ----------
@@ -96,7 +113,7 @@ class ChannelView(View):
     """
 
     title = "Channel map"
-    watches = ("layer", "channel", "sample", *OF_ORDER)
+    watches = ("layer", "channel", "sample", "value_range", *OF_ORDER)
     ground = of_control("_way", _ALONE, "``'alone'`` or ``'over the input'``.")
     opacity = of_control("_opacity", _OPACITY, "That of the map over the input: ``float`` from 0 to 1.")
 
@@ -109,6 +126,7 @@ class ChannelView(View):
         self._chart: LineChart | None = None
         self._arranged: tuple[bool, bool, bool] | None = None
         self._bar = ipywidgets.HTML()
+        self._lit = ipywidgets.HTML()
         self._under = ipywidgets.HTML()
         self._shown_map: ChannelMap | None = None
         self._sprite, self._ground = Kept(), Kept()
@@ -117,12 +135,13 @@ class ChannelView(View):
         self._opacity.observe(self._on_change, names=["value"])
 
     def build(self) -> list[ipywidgets.Widget]:
-        """Return the choice of ground, opacity, axes, the map or line, its colour bar and its summary."""
+        """Return the choice of ground, opacity, axes, the picture, its colour bar, what is lit, a summary."""
         self._axes = AxesControl(self)
         self._surface.on_hover(self.guarded(self._hover), self._leave)
         self._led = led_by_cursor(self._surface, self.session)
         self._place = ipywidgets.VBox([self._surface.face])
-        return [self._way, self._opacity, self._axes.widget, self._place, self._bar, self._under]
+        below = [self._bar, self._lit, self._under]
+        return [self._way, self._opacity, self._axes.widget, self._place, *below]
 
     def key(self) -> tuple:
         """Layer, sample, channel, how axes are chosen and sliders stand, order, whether over the input."""
@@ -130,9 +149,9 @@ class ChannelView(View):
         order, is_over = order_key(self.session), self._way.value == _OVER
         return chosen.layer, chosen.sample, chosen.channel, axes.chosen, axes.places, order, is_over
 
-    def look(self) -> float:
-        """The opacity over the input."""
-        return self._opacity.value
+    def look(self) -> tuple:
+        """The opacity over the input, and which values are lit."""
+        return self._opacity.value, self.session.selection.value_range
 
     def is_ready(self, key: tuple) -> bool:
         """Whether the activation can be looked up."""
@@ -155,7 +174,7 @@ class ChannelView(View):
             ground = self._ground.get(
                 wanted, lambda: ground_of(photo_under(self.session, sample), picture.colours)
             )
-        return ChannelMap(values, drawn, picture, scale, ground, layer, words, place, sprite)
+        return ChannelMap(values, drawn, picture, shown, scale, ground, layer, words, place, sprite)
 
     def _neighbours(self, key: tuple) -> tuple[int | None, Sprite | None]:
         """Return the channel's place in the order, and the maps of those near it, made once for all."""
@@ -185,44 +204,52 @@ class ChannelView(View):
         drawn = all_pictures(self.session, layer, sample, channel)
         scale = plots.with_zero(pictures.finite_scale(drawn.array))
         picture = Picture(plots.marks(drawn.array, drawn.chosen, scale, 64, _SIDE), CHART)
+        fine = plots.marked(drawn.array, scale, _SIDE)[None]
         value, words = drawn.array[drawn.chosen], drawn.name_of(drawn.chosen)
-        return ChannelMap(value, drawn, picture, scale, None, layer, words)
+        return ChannelMap(value, drawn, picture, fine, scale, None, layer, words)
 
     def draw(self, result: ChannelMap) -> None:
         """Show the map, above the input if that is wanted, the line, or the number."""
+        chosen = self.session.selection.value_range
         if result.array.ndim == 1:
-            self._line_chart().show(result.array, result.drawn.axes.plane[0])
+            self._line_chart().show(result.array, result.drawn.axes.plane[0], chosen)
             self._bar.value = ""
         else:
             self._show_picture(result)
             is_map = result.array.ndim == 2
             colours = result.picture.colours
             self._bar.value = (
-                text.colour_bar(colours, result.scale) if is_map else text.both_ends(result.scale)
+                text.colour_bar(colours, result.scale, chosen=chosen)
+                if is_map
+                else text.both_ends(result.scale)
             )
         self._arrange(result.array.ndim == 1, result.drawn.axes.is_spatial, result.ground is not None)
         self._shown_map = result
         self._axes.show(result.layer, result.drawn)
         self.note(result.words, result.layer)
+        self._lit.value = text.caption(result.lit(chosen)) if chosen else ""
         self._leave()
 
     def picture(self, result: ChannelMap) -> bytes:
         """Return the map as a PNG, over the input if that is shown; the line or the number as a chart."""
+        chosen = self.session.selection.value_range
         if result.array.ndim == 1:
-            return pictures.png_of(charts.line(result.array, result.drawn.axes.plane[0]))
+            return pictures.png_of(charts.line(result.array, result.drawn.axes.plane[0], chosen))
         large = pictures.enlarged(result.picture.rgb(), _SIDE)
-        if result.ground is None:
-            return pictures.png_of(large)
-        photo = Image.fromarray(result.ground.rgb).resize(large.shape[1::-1], Image.Resampling.BILINEAR)
-        return pictures.png_of(pictures.blended(np.asarray(photo), large, self._opacity.value))
+        if result.ground is not None:
+            photo = Image.fromarray(result.ground.rgb).resize(large.shape[1::-1], Image.Resampling.BILINEAR)
+            large = pictures.blended(np.asarray(photo), large, self._opacity.value)
+        return pictures.png_of(result.veil(chosen, *large.shape[:2]).over(large) if chosen else large)
 
     def panels(self, result: ChannelMap) -> list[np.ndarray]:
         """Return the map and its colour bar, the line or the number, and what is said of it."""
-        bars = []
+        bars, chosen = [], self.session.selection.value_range
         if result.array.ndim == 2:
             ends = text.ends(result.scale)
-            bars = [charts.colour_bar(result.picture.colours, result.scale, ends)]
-        return [*super().panels(result), *bars, charts.paragraph(self._summary(result))]
+            bars = [charts.colour_bar(result.picture.colours, result.scale, ends, chosen)]
+        words = [result.lit(chosen)] if chosen else []
+        said = [charts.paragraph(line) for line in (*words, self._summary(result))]
+        return [*super().panels(result), *bars, *said]
 
     def release(self) -> None:
         """Free the chart that is not in the card just now, and let go of what axes and map follow."""
@@ -246,10 +273,14 @@ class ChannelView(View):
     def _show_picture(self, result: ChannelMap) -> None:
         shape = result.picture.indices.shape if result.ground is None else result.ground.rgb.shape[:2]
         box, opacity = fitted(shape, _SIDE), 1.0 if result.ground is None else self._opacity.value
-        size = round(box.width), round(box.height)
+        size, chosen = (round(box.width), round(box.height)), self.session.selection.value_range
+        scene, scenes = result.scene(result.place, box, opacity), result.scenes(box, opacity)
+        if chosen:
+            veil = Sheet(result.veil(chosen, size[1], size[0]).png())
+            # What is lit differs by channel: the kernel tells it.
+            scene, scenes = Scene([*scene.placed, Placed(veil, box)]), {}
         ground = None if result.ground is None else result.ground.sheet
-        scene = result.scene(result.place, box, opacity)
-        self._surface.show(size, scene, result.scenes(box, opacity), ground)
+        self._surface.show(size, scene, scenes, ground)
 
     def _line_chart(self) -> LineChart:
         """Return the chart, made when it is first needed."""

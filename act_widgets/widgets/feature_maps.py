@@ -19,9 +19,10 @@ from .base import View
 from .channel_order import OF_ORDER, is_ordered, order_key
 from .cursor import led_by_cursor
 from .grid import HEAT, LINES, OWN, SHARED, SIDE, Grid, grid_of, page_size
+from .kept import Kept
 from .maps import all_pictures, is_ready, with_choice
 from .recipe import of_control
-from .surface import Box, Placed, Scene, Surface
+from .surface import Box, Placed, Scene, Sheet, Surface
 
 _OWN_ENDS = ("each map's lowest", "highest")
 
@@ -31,7 +32,7 @@ class FeatureMaps(View):
 
     The layer's axes decide what is drawn: vectors are bars, sequences a heat map or lines, pictures maps;
     volumes and image sequences have sliders for what a map does not show. They are guessed, shown, and can
-    be changed.
+    be changed. Values outside the selection's `value_range` are dimmed.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class FeatureMaps(View):
     """
 
     title = "Feature maps"
-    watches = ("layer", "channel", "sample", *OF_ORDER)
+    watches = ("layer", "channel", "sample", "value_range", *OF_ORDER)
     scale = of_control("_scale", OWN, "``'per map'`` or ``'per layer'``: what the colours range over.")
     colours = of_control("_colours", SEQUENTIAL[0], "Colour map of layers without negative values.")
     sequences = of_control("_sequences", HEAT, "``'heat map'`` or ``'lines'``: how sequences are drawn.")
@@ -72,15 +73,17 @@ class FeatureMaps(View):
         self._page = ipywidgets.IntSlider(description="Page", min=1, max=1, value=1)
         self._surface = Surface(SIDE, SIDE)
         self._bar = ipywidgets.HTML()
+        self._lit = ipywidgets.HTML()
         self._under = ipywidgets.HTML()
         self._grid: Grid | None = None
         self._followed: tuple | None = None
+        self._veil = Kept()
         super().__init__(session)
         for control in (self._colours, self._scale, self._sequences, self._page):
             control.observe(self._on_change, names=["value"])
 
     def build(self) -> list[ipywidgets.Widget]:
-        """Return how it is drawn, axes, page, the grid, its colour bar, and a line for the pointer."""
+        """Return how it is drawn, axes, page, the grid, its colour bar, what is lit and pointed at."""
         self._axes = AxesControl(self)
         self._surface.face.add_class("aw-click")
         self._surface.on_click(self.guarded(self._click))
@@ -89,7 +92,8 @@ class FeatureMaps(View):
         choices = ipywidgets.HBox(
             [self._scale, self._sequences, self._colours], layout={"flex_flow": "row wrap"}
         )
-        return [choices, self._axes.widget, self._page, self._surface.face, self._bar, self._under]
+        below = [self._bar, self._lit, self._under]
+        return [choices, self._axes.widget, self._page, self._surface.face, *below]
 
     def key(self) -> tuple:
         """Layer, sample, how its axes are chosen and its sliders stand, page, and how it is drawn."""
@@ -101,8 +105,9 @@ class FeatureMaps(View):
         return chosen.layer, chosen.sample, axes.chosen, places, order_key(self.session), *look
 
     def look(self) -> tuple:
-        """What decides which picture is framed: the channel, or where sliders stand."""
-        return self.session.selection.channel, self.session.axes.places
+        """The channel or where sliders stand, which decide the frame, and which values are lit."""
+        chosen = self.session.selection
+        return chosen.channel, self.session.axes.places, chosen.value_range
 
     def is_ready(self, key: tuple) -> bool:
         """Whether the activation can be looked up."""
@@ -124,11 +129,16 @@ class FeatureMaps(View):
         return grid_of(drawn, order, page, scale, colours, sequences)
 
     def draw(self, grid: Grid) -> None:
-        """Show the page and a frame around the chosen channel."""
+        """Show the page, a veil over what is not lit, and a frame around the chosen channel."""
         drawn = with_choice(self.session, grid.drawn, self.session.selection.channel)
         frame = grid.box(drawn.chosen) if drawn.count > 1 else None
         height, width = grid.size
         placed = [Placed(grid.sheet, Box(0, 0, width, height))]
+        chosen = self.session.selection.value_range
+        if chosen:
+            key = grid.sheet.name, chosen
+            veil = self._veil.get(key, lambda: Sheet(grid.veil(chosen, height, width).png()))
+            placed.append(Placed(veil, Box(0, 0, width, height)))
         # A hidden channel has no frame, wherever the slider stands.
         is_led = frame is not None and drawn.axes.has_channels
         frames = grid.frames if is_led else {}
@@ -142,19 +152,22 @@ class FeatureMaps(View):
         if self._grid is not grid:
             self._grid = grid
             self._say(layer, grid)
+        self._say_range(grid)
 
     def picture(self, grid: Grid) -> bytes:
         """Return the page as a PNG, each cell at least as large as on the screen."""
         least = 1 if grid.picture.colours == CHART else SIDE
-        return png_of(enlarged(grid.picture.rgb(), least))
+        page, chosen = enlarged(grid.picture.rgb(), least), self.session.selection.value_range
+        return png_of(grid.veil(chosen, *page.shape[:2]).over(page) if chosen else page)
 
     def panels(self, grid: Grid) -> list[np.ndarray]:
-        """Return the page and its colour bar."""
-        page = sheet.decoded(self.picture(grid))  # white between the maps, as on the screen
-        if grid.picture.colours == CHART:
-            return [page]
-        ends = text.ends(grid.scale) if grid.scale else _OWN_ENDS
-        return [page, charts.colour_bar(grid.picture.colours, grid.scale, ends)]
+        """Return the page, its colour bar, and how much is lit."""
+        found = [sheet.decoded(self.picture(grid))]  # white between the maps, as on the screen
+        chosen = self.session.selection.value_range
+        if grid.picture.colours != CHART:
+            ends = text.ends(grid.scale) if grid.scale else _OWN_ENDS
+            found.append(charts.colour_bar(grid.picture.colours, grid.scale, ends, chosen))
+        return [*found, charts.paragraph(grid.drawn.lit(chosen))] if chosen else found
 
     def release(self) -> None:
         """Let go of what axes and frame follow."""
@@ -169,12 +182,16 @@ class FeatureMaps(View):
         self._sequences.layout.display = None if len(plane) == 1 else "none"
         self._colours.layout.display = "none" if is_chart else None
         self._colours.disabled = grid.picture.colours == DIVERGING
-        if is_chart:
-            self._bar.value = text.extent(grid.scale)
-        else:
-            self._bar.value = text.colour_bar(grid.picture.colours, grid.scale, *_OWN_ENDS)
         self.note(grid.drawn.words, layer)
         self._leave()
+
+    def _say_range(self, grid: Grid) -> None:
+        chosen, colours = self.session.selection.value_range, grid.picture.colours
+        is_chart = colours == CHART
+        self._bar.value = (
+            text.extent(grid.scale) if is_chart else text.colour_bar(colours, grid.scale, *_OWN_ENDS, chosen)
+        )
+        self._lit.value = text.caption(grid.drawn.lit(chosen)) if chosen else ""
 
     def _follow_channel(self, layer: str, channel: int) -> None:
         """Turn to the page of a channel that was chosen elsewhere."""

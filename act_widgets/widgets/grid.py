@@ -12,6 +12,7 @@ from ..rendering import pictures, plots
 from ..rendering.axes import Axes
 from ..rendering.palettes import CHART, DIVERGING
 from ..rendering.pictures import Mosaic, Picture, Scale
+from ..rendering.veil import Range, Veil, lit, veil_over
 from .maps import Drawn
 from .surface import Box, Sheet
 
@@ -35,6 +36,8 @@ class Grid:
         The numbers of the page, as computed.
     drawn : Drawn
         The whole layer.
+    fine : (pictures, height or 1, width or 1) ndarray
+        The number that each pixel of a picture stands for.
     numbers : (n,) int ndarray
         Which picture of the layer each one on the page is.
     pages : int
@@ -53,6 +56,7 @@ class Grid:
 
     array: np.ndarray
     drawn: Drawn
+    fine: np.ndarray
     numbers: np.ndarray
     pages: int
     mosaic: Mosaic
@@ -95,6 +99,12 @@ class Grid:
         pixel, sides = [*hit[1:]][along], [self.mosaic.height, self.mosaic.width][along]
         return (int(self.numbers[hit[0]]), *pictures.largest_at(values, pixel, sides))
 
+    def veil(self, chosen: Range, height: int, width: int) -> Veil:
+        """Return what dims the numbers outside a range, for a drawing of the page of this size."""
+        tile = len(self.array), self.mosaic.height, self.mosaic.width
+        tiles = np.broadcast_to(~lit(self.fine, chosen), tile)
+        return veil_over(self.picture, pictures.laid(tiles, self.mosaic) == 1, height, width)
+
     @property
     def _zoom(self) -> tuple[float, float]:
         height, width = self.mosaic.shape
@@ -134,18 +144,19 @@ def grid_of(drawn: Drawn, order: np.ndarray, page: int, scale: str, colours: str
     scales = [whole] * len(shown) if is_shared else [_like(whole, values) for values in shown]
     if shown.ndim == 1:
         colours, whole = CHART, plots.with_zero(whole)
-        tiles, mosaic, size = _bars(shown, whole)
+        tiles, fine, mosaic, size = _bars(shown, whole)
     elif shown.ndim == 2 and sequences == LINES:
         colours = CHART
-        tiles, mosaic, size = _lines(shown, scales)
+        tiles, fine, mosaic, size = _lines(shown, scales)
     else:
         colours = DIVERGING if whole.signed else colours
-        tiles, mosaic, size = (_rows if shown.ndim == 2 else _maps)(shown, scales)
+        tiles, fine, mosaic, size = (_rows if shown.ndim == 2 else _maps)(shown, scales)
     picture = Picture(pictures.laid(tiles, mosaic), colours)
-    return Grid(shown, drawn, numbers, pages, mosaic, size, picture, whole if is_shared else None, first)
+    scale_of_all = whole if is_shared else None
+    return Grid(shown, drawn, fine, numbers, pages, mosaic, size, picture, scale_of_all, first)
 
 
-Laid = tuple[Iterable[np.ndarray], Mosaic, tuple[int, int]]
+Laid = tuple[Iterable[np.ndarray], np.ndarray, Mosaic, tuple[int, int]]
 
 
 def _maps(values: np.ndarray, scales: Sequence[Scale]) -> Laid:
@@ -155,7 +166,7 @@ def _maps(values: np.ndarray, scales: Sequence[Scale]) -> Laid:
     fine = pictures.resampled(values, shape)
     mosaic = pictures.lay_out(len(values), *fine.shape[1:])
     height, width = (n * _zoom(mosaic) for n in mosaic.shape)
-    return _quantised(fine, scales), mosaic, (max(24, round(height)), max(1, round(width)))
+    return _quantised(fine, scales), fine, mosaic, (max(24, round(height)), max(1, round(width)))
 
 
 def _zoom(mosaic: Mosaic) -> float:
@@ -166,16 +177,19 @@ def _zoom(mosaic: Mosaic) -> float:
 
 def _rows(values: np.ndarray, scales: Sequence[Scale]) -> Laid:
     """Return sequences as a heat map, channels down."""
-    fine = pictures.resampled(values, [min(values.shape[1], SIDE)])
-    mosaic = Mosaic(len(fine), 1, 1, fine.shape[1], gap=0)
-    return _quantised(fine[:, None], scales), mosaic, (int(np.clip(24 * len(fine), 120, SIDE)), SIDE)
+    fine = pictures.resampled(values, [min(values.shape[1], SIDE)])[:, None]
+    mosaic = Mosaic(len(fine), 1, 1, fine.shape[2], gap=0)
+    return _quantised(fine, scales), fine, mosaic, (int(np.clip(24 * len(fine), 120, SIDE)), SIDE)
 
 
 def _lines(values: np.ndarray, scales: Sequence[Scale]) -> Laid:
     columns = 1 if len(values) <= 3 else 2 if len(values) <= 12 else 4
     rows = -(-len(values) // columns)
     mosaic = Mosaic(rows, columns, int(np.clip(SIDE // rows, 48, 160)), SIDE // columns - 10, gap=10)
-    return plots.lines(values, scales, mosaic.height, mosaic.width), mosaic, mosaic.shape
+    tiles = plots.lines(values, scales, mosaic.height, mosaic.width)
+    fine = pictures.resampled(values, [min(values.shape[1], mosaic.width)])
+    columns_of = np.arange(mosaic.width) * fine.shape[1] // mosaic.width
+    return tiles, fine[:, None, columns_of], mosaic, mosaic.shape
 
 
 def _bars(values: np.ndarray, scale: Scale) -> Laid:
@@ -183,7 +197,7 @@ def _bars(values: np.ndarray, scale: Scale) -> Laid:
     columns = -(-len(values) // rows)
     height = int(np.clip(360 // rows, 45, 200))
     mosaic = Mosaic(rows, columns, height, min(56, SIDE // columns), gap=0)
-    return plots.bars(values, scale, height, mosaic.width), mosaic, mosaic.shape
+    return plots.bars(values, scale, height, mosaic.width), values[:, None, None], mosaic, mosaic.shape
 
 
 def _quantised(values: np.ndarray, scales: Sequence[Scale]) -> list[np.ndarray]:

@@ -6,6 +6,10 @@ import bqplot
 import ipywidgets
 import numpy as np
 
+from ..rendering.veil import Range, lit_pieces
+
+_COLOUR, _PALE = "#2b8cc4", "#a0a0a0"
+
 
 class LineChart:
     """A line over the places of a sequence, in bqplot.
@@ -18,11 +22,20 @@ class LineChart:
 
     def __init__(self) -> None:
         scales = {"x": bqplot.LinearScale(), "y": bqplot.LinearScale()}
-        self._line = bqplot.Lines(x=np.zeros(2), y=np.zeros(2), scales=scales, colors=["#2b8cc4"])
+        self._line = bqplot.Lines(x=np.zeros(2), y=np.zeros(2), scales=scales, colors=[_COLOUR])
+        self._lit = bqplot.Lines(
+            x=np.zeros(2),
+            y=np.zeros(2),
+            scales=scales,
+            colors=[_COLOUR],
+            stroke_width=4,
+            visible=False,
+            preserve_domain={"x": True, "y": True},
+        )
         self._across = bqplot.Axis(scale=scales["x"], grid_lines="none", label_offset="30px")
         self._up = bqplot.Axis(scale=scales["y"], side="left", tick_format=".3~g")
         self.figure = bqplot.Figure(
-            marks=[self._line],
+            marks=[self._line, self._lit],
             axes=[self._across, self._up],
             animation_duration=0,
             fig_margin={"top": 12, "bottom": 40, "left": 52, "right": 14},
@@ -35,14 +48,20 @@ class LineChart:
         """The widget to put into a card."""
         return self.figure
 
-    def show(self, values: np.ndarray, along: str) -> None:
-        """Draw values over their indices on an axis; what is not finite is a gap."""
+    def show(self, values: np.ndarray, along: str, chosen: Range | None) -> None:
+        """Draw values over their indices on an axis, those in a range bold; what is not finite is a gap."""
+        x, y = lit_pieces(values, chosen)
         values = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
         with self._line.hold_sync():
             self._line.x = np.arange(len(values), dtype=np.float64)
             self._line.y = values
             # One value alone, or between gaps, is no line.
             self._line.marker = "circle" if len(values) <= 32 else None
+            self._line.colors = [_PALE if chosen else _COLOUR]
+        with self._lit.hold_sync():
+            self._lit.visible = bool(x.size)
+            if x.size:  # bqplot fails on a line without points
+                self._lit.x, self._lit.y = x, y
         self._across.label = along
         self._across.tick_values = _ticks(0, len(values) - 1, least=1)
         known = values[np.isfinite(values)]

@@ -10,8 +10,28 @@ from ..errors import LayerKindError
 from ..keys import Tap
 from ..reading.attention import Attention
 from ..rendering.axes import ATTENTION, Axes, one_of
+from ..rendering.veil import Range, lit
 from ..session import Session
 from . import text
+
+
+@dataclass(frozen=True)
+class Values:
+    """Numbers of one sample of a layer, before sliders choose what is drawn of them.
+
+    Attributes
+    ----------
+    array : (pictures, ...) ndarray
+        As computed.
+    first : int
+        Number of the first picture.
+    count : int
+        Number of pictures that the layer has.
+    """
+
+    array: np.ndarray
+    first: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -59,9 +79,21 @@ class Drawn:
     def words(self) -> str:
         """How many pictures of which size there are."""
         sizes = " × ".join(map(str, self.lengths.values()))
+        return " of ".join(filter(None, (self._all, sizes))) or "a single number"
+
+    def lit(self, chosen: Range, picture: int | None = None) -> str:
+        """Return how many numbers lie in a range, of those that are drawn: of all pictures, or of one."""
+        if picture is None:
+            array, what = self.array, self._all
+        else:
+            array, what = self.array[picture - self.first], self.name_of(picture)
+        where = [what, *(f"{one_of(role)} {place}" for role, place in self.places.items())]
+        return text.lit(chosen, int(lit(array, chosen).sum()), array.size, ", ".join(filter(None, where)))
+
+    @property
+    def _all(self) -> str:
         role = self.axes.spread_role
-        what = f"{self.count} {role if self.count != 1 else one_of(role)}" if role else ""
-        return " of ".join(filter(None, (what, sizes))) or "a single number"
+        return f"{self.count} {role if self.count != 1 else one_of(role)}" if role else ""
 
     def name_of(self, picture: int) -> str:
         """Return what a picture is called, such as ``channel 3``."""
@@ -78,8 +110,8 @@ class Drawn:
         return " · ".join(filter(None, [self.name_of(picture), *sliders, plane, value]))
 
 
-def all_pictures(session: Session, layer: str, sample: int, channel: int = 0) -> Drawn:
-    """Return every picture of a layer.
+def all_values(session: Session, layer: str, sample: int, channel: int = 0) -> Values:
+    """Return the numbers of every picture of a layer.
 
     Of a layer that is too large to be kept, the channels around `channel` are.
 
@@ -90,11 +122,33 @@ def all_pictures(session: Session, layer: str, sample: int, channel: int = 0) ->
     """
     axes = session.axes[layer]
     if axes.of == ATTENTION:
-        pictures = _attention(session, layer).of_sample(session.reader, sample)
+        array = _attention(session, layer).of_sample(session.reader, sample)
     else:
         activation = session.reader.sample_activation(layer, sample, channel)
-        pictures = axes.spread(drawable(activation, session.tap(layer)))
-    return with_choice(session, _drawn(session, layer, pictures, 0, len(pictures)), channel)
+        array = axes.spread(drawable(activation, session.tap(layer)))
+    return Values(array, 0, len(array))
+
+
+def one_values(session: Session, layer: str, sample: int, channel: int) -> Values:
+    """Return the numbers of a channel, or of the head that is chosen where heads are drawn."""
+    axes = session.axes[layer]
+    if not axes.has_channels:
+        whole = all_values(session, layer, sample)
+        chosen = session.axes.place(axes.spread_role, whole.count)
+        return Values(whole.array[chosen:][:1], chosen, whole.count)
+    array = drawable(session.reader.sample_channel(layer, sample, channel), session.tap(layer))
+    return Values(array, channel, session.reader.channels(layer))
+
+
+def all_pictures(session: Session, layer: str, sample: int, channel: int = 0) -> Drawn:
+    """Return every picture of a layer; see `all_values`."""
+    drawn = _drawn(session, layer, all_values(session, layer, sample, channel))
+    return with_choice(session, drawn, channel)
+
+
+def one_picture(session: Session, layer: str, sample: int, channel: int) -> Drawn:
+    """Return the picture of a channel, or of the head that is chosen where heads are drawn."""
+    return _drawn(session, layer, one_values(session, layer, sample, channel))
 
 
 def with_choice(session: Session, drawn: Drawn, channel: int) -> Drawn:
@@ -102,15 +156,6 @@ def with_choice(session: Session, drawn: Drawn, channel: int) -> Drawn:
     role = drawn.axes.spread_role
     chosen = channel if drawn.axes.has_channels else session.axes.place(role, drawn.count)
     return replace(drawn, chosen=chosen)
-
-
-def one_picture(session: Session, layer: str, sample: int, channel: int) -> Drawn:
-    """Return the picture of a channel, or of the head that is chosen where heads are drawn."""
-    if not session.axes[layer].has_channels:
-        whole = all_pictures(session, layer, sample)
-        return replace(whole, array=whole.array[whole.chosen :][:1], first=whole.chosen)
-    values = drawable(session.reader.sample_channel(layer, sample, channel), session.tap(layer))
-    return _drawn(session, layer, values, channel, session.reader.channels(layer))
 
 
 def photo_under(session: Session, sample: int) -> np.ndarray:
@@ -155,10 +200,11 @@ def _attention(session: Session, layer: str) -> Attention:
     return found
 
 
-def _drawn(session: Session, layer: str, pictures: np.ndarray, first: int, count: int) -> Drawn:
+def _drawn(session: Session, layer: str, values: Values) -> Drawn:
     axes = session.axes[layer]
-    lengths = axes.lengths(pictures.shape)
+    lengths = axes.lengths(values.array.shape)
     places = {role: session.axes.place(role, lengths[role]) for role in axes.sliders}
     origin = f"Attention weights, {_attention(session, layer).origin}" if axes.of == ATTENTION else ""
     remark = " · ".join(filter(None, (origin, axes.remark)))
-    return Drawn(axes.drawn(pictures, places), axes, lengths, places, first, count, first, remark)
+    pictures = axes.drawn(values.array, places)
+    return Drawn(pictures, axes, lengths, places, values.first, values.count, values.first, remark)

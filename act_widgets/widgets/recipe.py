@@ -119,6 +119,8 @@ def _choices(session: Session, traits: set[str]) -> list[str]:
         lines.append(f"session.selection.order = {chosen.order!r}")
     if "hide_dead" in traits and chosen.hide_dead:
         lines.append("session.selection.hide_dead = True")
+    if "value_range" in traits and chosen.value_range:
+        lines.append(f"session.selection.value_range = {chosen.value_range!r}")
     if session.silenced:
         lines.append(f"session.silenced = {session.silenced!r}")
     return lines

@@ -10,6 +10,7 @@ from importlib.resources import files
 from ..errors import ActWidgetsError
 from ..rendering.palettes import css_gradient
 from ..rendering.pictures import Scale
+from ..rendering.veil import Range
 
 
 def style_sheet() -> str:
@@ -74,14 +75,38 @@ def ends(scale: Scale) -> tuple[str, str]:
     return number(scale.low), number(scale.high)
 
 
-def colour_bar(colours: str, scale: Scale | None, low: str = "", high: str = "") -> str:
-    """Return a colour bar with the values at both ends, or words where maps have their own scales."""
+def colour_bar(
+    colours: str, scale: Scale | None, low: str = "", high: str = "", chosen: Range | None = None
+) -> str:
+    """Return a colour bar with the values at both ends, or words where maps have their own scales.
+
+    What is dimmed in a map is dimmed in the bar, if it has one scale.
+    """
     left, right = ends(scale) if scale else (low, high)
     middle = '<span class="aw-bar-zero">0</span>' if scale and scale.signed else ""
+    veils = _veils(*scale.shares(chosen)) if scale and chosen else ""
     return (
         f'<div class="aw-bar"><span>{escape(left)}</span><div class="aw-bar-colours" '
-        f'style="background:{css_gradient(colours)}">{middle}</div><span>{escape(right)}</span></div>'
+        f'style="background:{css_gradient(colours)}">{veils}{middle}</div><span>{escape(right)}</span></div>'
     )
+
+
+def _veils(start: float, stop: float) -> str:
+    before, behind = f"left:0;right:{1 - start:.2%}", f"left:{stop:.2%};right:0"
+    return f'<i class="aw-veil" style="{before}"></i><i class="aw-veil" style="{behind}"></i>'
+
+
+def range_of(chosen: Range) -> str:
+    """Return both ends of a range of values."""
+    return f"{number(chosen[0])} to {number(chosen[1])}"
+
+
+def lit(chosen: Range, count: int, total: int, where: str) -> str:
+    """Return how many numbers lie in a range."""
+    share = f"{count / max(total, 1):.1%}"
+    if 0 < count < total and share in ("0.0%", "100.0%"):
+        share = "less than 0.1%" if share == "0.0%" else "more than 99.9%"
+    return f"Lit: {range_of(chosen)} · {count:,} of {total:,} values{where and ' in '}{where}, {share}"
 
 
 def extent(scale: Scale | None) -> str:
