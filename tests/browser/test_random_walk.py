@@ -22,7 +22,9 @@ KINDS = {
     ".aw-GraphView g[role=button]": "click",
     ".widget-toggle-buttons button, .widget-toggle-button, .aw-choices-step": "click",
     ".aw-choices-search": "type",
-    "input[type=checkbox]": "click",
+    "input[type=checkbox], .aw-range button:not([disabled])": "click",
+    ".aw-range input": "press",
+    ".aw-Histogram .selector .overlay": "drag",
 }
 
 # Finds one of the visible controls; the page may take it away before the next message arrives. A list's
@@ -33,7 +35,7 @@ FIND = """([selector, share, entry]) => {
     const one = seen[Math.floor(share * seen.length)];
     if (!one) return null;
     one.scrollIntoView({block: "nearest"});
-    one.focus();
+    one.focus?.();
     if (one.tagName === "SELECT") {
         one.selectedIndex = Math.floor(entry * one.options.length);
         one.dispatchEvent(new Event("change", {bubbles: true}));
@@ -68,6 +70,7 @@ def test_five_hundred_choices_in_a_row_leave_every_view_agreeing_with_the_select
 
     # And it is what the model computed.
     lab.python("ex.selection.layer = 'block1_relu'; ex.views.channel_view._way.value = 'alone'")
+    lab.python("ex.selection.value_range = None")
     settle(lab)
     assert_channel_view_is_true(lab)
 
@@ -84,6 +87,14 @@ def choose_something(lab: Lab, chance: random.Random) -> bool:
         lab.page.keyboard.press("Control+A")
         lab.page.keyboard.insert_text(chance.choice(WORDS))
     elif way == "click":
-        x, y = place["x"] + chance.random() * place["width"], place["y"] + chance.random() * place["height"]
-        lab.page.mouse.click(x, y)
+        lab.page.mouse.click(*point_in(place, chance))
+    elif way == "drag":
+        lab.page.mouse.move(*point_in(place, chance))
+        lab.page.mouse.down()
+        lab.page.mouse.move(*point_in(place, chance), steps=4)
+        lab.page.mouse.up()
     return True
+
+
+def point_in(place: dict[str, float], chance: random.Random) -> tuple[float, float]:
+    return place["x"] + chance.random() * place["width"], place["y"] + chance.random() * place["height"]
