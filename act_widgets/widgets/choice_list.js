@@ -1,7 +1,6 @@
 // A list to choose from: a tree where entries hold others, with a search box and steps above it.
 
 const OPEN_AT_FIRST = 150; // A longer list begins with its groups closed.
-let lists = 0;
 
 function made(tag, name, attributes = {}) {
   const element = document.createElement(tag);
@@ -23,7 +22,7 @@ function linked(options) {
 }
 
 function draw(state, el) {
-  const number = ++lists;
+  const own = Math.random().toString(36).slice(2); // Each list runs a script of its own: none can count them.
   const label = state.get("label");
   el.classList.add("aw-choices");
   // JupyterLab would take arrows and letters for itself.
@@ -51,7 +50,7 @@ function draw(state, el) {
 
   function row(entry) {
     const element = made("div", "aw-choice", {
-      role: "treeitem", id: `aw-choice-${number}-${entry.index}`, "aria-level": entry.depth + 1, title: entry.key,
+      role: "treeitem", id: `aw-choice-${own}-${entry.index}`, "aria-level": entry.depth + 1, title: entry.key,
     });
     const name = made("span", "aw-choice-name");
     name.style.paddingLeft = `${entry.depth * 12}px`;

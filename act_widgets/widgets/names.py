@@ -11,7 +11,7 @@ class Names(anywidget.AnyWidget):
     """Gives names to the pictures and controls of the card that it lies in; shows nothing.
 
     ipywidgets leaves its sliders and play buttons without names, and does not tell which of its toggles
-    are pressed; see ``docs/decisions/0012``. Nothing is told between it and the kernel.
+    are pressed; see ``docs/decisions/0013``. Nothing is told between it and the kernel.
     """
 
     _esm = script_of("names.js")
