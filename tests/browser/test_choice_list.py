@@ -57,6 +57,11 @@ def test_a_search_narrows_the_list_while_the_kernel_is_busy(page: Lab):
     assert len(names(lab)) == 24
 
 
+def test_no_two_entries_of_the_page_have_an_id_in_common(page: Lab):
+    ids = page.page.locator("[role=treeitem]").evaluate_all("all => all.map(one => one.id)")
+    assert len(set(ids)) == len(ids) > 24
+
+
 def test_the_list_begins_where_the_chosen_layer_is(lab: Lab):
     lab.show(DIGITS.replace("block1_relu", "block3_relu2"))
     settle(lab)
