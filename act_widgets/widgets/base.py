@@ -1,4 +1,4 @@
-"""The one base class of controls and views: what to show, computing it, drawing it, and its errors."""
+"""The one base class of controls and views: what to show, computing it, drawing it, when it fails."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 
-import ipywidgets
 import numpy as np
 
 from ..errors import ModelError
@@ -17,11 +15,8 @@ from ..rendering import charts, sheet
 from ..selection import Selection
 from ..session import Session
 from . import recipe, text
-from .code_button import CodeButton
-from .face import Face
-from .names import Names
+from .card import Card
 from .parts import parts_of
-from .still import Pictured
 from .worker import worker_of
 
 # Seconds between pictures of work under way.
@@ -49,7 +44,7 @@ class Stage(NamedTuple):
     waits: bool = False
 
 
-class View(Pictured):
+class View(Card):
     """A card that follows the selection of one session.
 
     A subclass says three things: `key`, what it shows now, from the selection; `compute`, the
@@ -66,7 +61,6 @@ class View(Pictured):
         The model and batch to look at. Views of one session are linked.
     """
 
-    title: ClassVar[str] = ""
     watches: ClassVar[tuple[str, ...]] = ("layer", "channel", "sample", "target", "target_layer")
     working: ClassVar[str] = "computing"
     # Widgets close themselves when they are collected, also one whose constructor failed.
@@ -86,31 +80,14 @@ class View(Pictured):
         self._turn = threading.RLock()
         self._drawn: Hashable = None
         self._drawn_at = -_SELDOM
-        self._following: int | None = None
         self._after: list[Callable[[], None]] = []
-        self._said, self._failure = "", ""
-        self._heading = ipywidgets.HTML(text.heading(self.title))
-        self._code = CodeButton(self.code)
-        self._code.observe(self.guarded(self._code.answer), names=["asked"])
-        self._alert = ipywidgets.HTML()
-        self._busy = ipywidgets.HTML()
-        # A toggle rather than a button: a trait reaches the kernel while a cell runs.
-        self._stop = ipywidgets.ToggleButton(layout={"display": "none", "width": "auto"})
-        self._stop.add_class("aw-stop")
+        self._failure = ""
+        super().__init__()
         self._stop.observe(self.guarded(self._on_stop), names=["value"])
-        super().__init__(
-            [Names(), self._heading, Face(self._code), *self.build(), self._busy, self._stop, self._alert]
-        )
-        self.add_class("aw-card")
-        self.add_class(f"aw-{type(self).__name__}")
         session.selection.observe(self._on_change, names=list(self.watches))
         session.observe(self._on_change, names=["version", "silenced"])
         self._open = True
         self.refresh()
-
-    def build(self) -> list[ipywidgets.Widget]:
-        """Return the widgets of the card, top to bottom. Called once, before anything is drawn."""
-        raise NotImplementedError
 
     def key(self) -> Hashable:
         """Return all that decides the result, from the selection and the view's own controls."""
@@ -219,53 +196,19 @@ class View(Pictured):
             self._tell_begun()
             self._submit()
 
-    def guarded(self, handler: Callable[..., None]) -> Callable[..., None]:
-        """Return an event handler whose errors are shown in the card."""
-
-        def handle(*event: Any) -> None:
-            try:
-                handler(*event)
-            except Exception as error:  # the boundary: shown in the card
-                self._alert.value = text.alert(error)
-                return
-            if self._shown == self._wanted:
-                self._alert.value = ""
-
-        return handle
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is on the screen is what was asked for."""
+        return self._shown == self._wanted
 
     def on_drawn(self, callback: Callable[[], None]) -> None:
         """Call `callback()` each time after something was drawn."""
         self._after.append(callback)
 
-    @contextmanager
-    def following(self) -> Iterator[None]:
-        """Change the view's own widgets without choosing anything by it."""
-        self._following = threading.get_ident()
-        try:
-            yield
-        finally:
-            self._following = None
-
-    @property
-    def is_following(self) -> bool:
-        """Whether this thread is changing the view's own widgets just now."""
-        return self._following == threading.get_ident()
-
     def choose(self, trait: str, value: Any) -> None:
         """Set a trait of the selection, unless the view itself is following it just now."""
         if not self.is_following:
             setattr(self.session.selection, trait, value)
-
-    def note(self, words: str, layer: str = "", hint: str = "") -> None:
-        """Say beside the title what is shown: the layer's name first, its address for the pointer.
-
-        A hint says what can be done: a still picture has none.
-        """
-        self._said = " · ".join(filter(None, (text.last_part(layer), words)))
-        short, whole = (
-            " · ".join(filter(None, parts)) for parts in ((self._said, hint), (layer, words, hint))
-        )
-        self._heading.value = text.heading(self.title, short, whole)
 
     def close(self) -> None:
         """Stop following the selection and free the widgets. Closing again does nothing."""
@@ -383,11 +326,6 @@ class View(Pictured):
 
     def _submit(self) -> None:
         worker_of(self.session).submit(id(self), self._work_on)
-
-    def _show_stop(self, words: str) -> None:
-        self._stop.description = words
-        self._stop.icon = "stop" if words == "Stop" else "play"
-        self._stop.layout.display = "" if words else "none"
 
     def _on_stop(self, change: dict) -> None:
         if self.is_following:
