@@ -71,15 +71,17 @@ def lit_pieces(values: np.ndarray, chosen: Range | None) -> tuple[np.ndarray, np
     Returns
     -------
     tuple of ndarray
-        Places along the line and values there; NaN between two pieces.
+        Places along the line and values there; a value of NaN between two pieces.
     """
     places = np.flatnonzero(lit(values, chosen)) if chosen else np.zeros(0, int)
     line, last = values.astype(np.float64), len(values) - 1
     here, none = line[places], np.full(len(places), np.nan)
     before, after = line[np.maximum(places - 1, 0)], line[np.minimum(places + 1, last)]
     before, after = (np.where(np.isfinite(near), near, here) for near in (before, after))
-    x = np.stack([np.maximum(places - 0.5, 0), places, np.minimum(places + 0.5, last), none], 1)
-    return x.ravel(), np.stack([(before + here) / 2, here, (after + here) / 2, none], 1).ravel()
+    start, stop = np.maximum(places - 0.5, 0), np.minimum(places + 0.5, last)
+    x = np.stack([start, places, stop, stop], 1).ravel()
+    y = np.stack([(before + here) / 2, here, (after + here) / 2, none], 1).ravel()
+    return x[:-1], y[:-1]  # bqplot fails on a line whose last point is none
 
 
 def veil_over(picture: Picture, dim: np.ndarray, height: int, width: int) -> Veil:
