@@ -58,7 +58,7 @@ def test_a_search_narrows_the_list_while_the_kernel_is_busy(page: Lab):
 
 
 def test_no_two_entries_of_the_page_have_an_id_in_common(page: Lab):
-    ids = page.page.locator("[role=treeitem]").evaluate_all("all => all.map(one => one.id)")
+    ids = page.page.locator(".aw-choice").evaluate_all("all => all.map(one => one.id)")
     assert len(set(ids)) == len(ids) > 24
 
 
