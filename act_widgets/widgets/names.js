@@ -6,7 +6,8 @@ function tell(element, name, value) {
 }
 
 function nameAll(card) {
-  const heading = card.querySelector(".aw-heading").closest(".widget-html");
+  const heading = card.querySelector(".aw-heading")?.closest(".widget-html");
+  if (!heading) return; // On its way onto the page, or off it.
   heading.id ||= `aw-heading-${Math.random().toString(36).slice(2)}`;
   const title = heading.querySelector(".aw-title").textContent;
   tell(card, "role", "group");
@@ -40,7 +41,7 @@ function nameAll(card) {
 }
 
 function render({ el }) {
-  const changes = new MutationObserver(() => nameAll(el.closest(".aw-card")));
+  const changes = new MutationObserver(() => el.isConnected && nameAll(el.closest(".aw-card")));
   // There is no card around it before it has its place on the page.
   const placed = new ResizeObserver(() => {
     const card = el.closest(".aw-card");

@@ -124,7 +124,9 @@ class Lab:
         self.page.on("pageerror", self._on_page_error)
         self.page.on("crash", lambda: self.errors.append("the page crashed"))
         self.page.on("console", self._on_console)
-        where = f"lab/workspaces/tests/tree/{path}?reset&" if self._app == "lab" else f"notebooks/{path}?"
+        # A workspace of its own: one that is loaded again opens what others have open in it.
+        workspace = f"lab/workspaces/{Path(path).stem}/tree/{path}?reset&"
+        where = workspace if self._app == "lab" else f"notebooks/{path}?"
         self.page.goto(f"{self.server.url}{where}token={self.server.token}")
         self._attach()
 

@@ -10,14 +10,14 @@ SLIDER_AND_CANVAS = """
 import ipywidgets as widgets
 import numpy as np
 from act_widgets.rendering.pictures import png_of
-from act_widgets.widgets.surface import Box, Placed, Surface
+from act_widgets.widgets.surface import Box, Placed, Scene, Sheet, Surface
 
 slider = widgets.IntSlider(value=5, min=0, max=10, description="level")
 surface = Surface(40, 20)
 
 def draw(*_):
     colour = np.array([[[slider.value * 20, 0, 255]]], np.uint8)
-    surface.show((40, 20), [Placed(png_of(colour), Box(0, 0, 20, 20))])
+    surface.show((40, 20), Scene([Placed(Sheet(png_of(colour)), Box(0, 0, 20, 20))]))
 
 slider.observe(draw, "value")
 draw()
