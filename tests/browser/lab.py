@@ -257,6 +257,8 @@ class Lab:
         theme = f"JupyterLab {name.capitalize()}"
         self._do("setTheme", theme)
         self.wait_for("theme => testLab.theme() === theme", theme)
+        # JupyterLab fails to take its curtain away twice, if the theme changes again before it has gone.
+        self.wait_for("() => !document.getElementById('jupyterlab-splash')")
 
     def set_viewport(self, width: int, height: int) -> None:
         """Give the page a size in CSS pixels."""
