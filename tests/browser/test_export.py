@@ -353,6 +353,7 @@ def test_numbers_are_written_as_python_writes_them(reader):
 
 
 def test_what_is_left_out_is_said_on_the_page(browser, explorer, tmp_path):
+    explorer.selection.layer = "stem_relu"  # the one that finds room
     with pytest.raises(aw.InputError) as told:
         explorer.export_html(tmp_path / "small.html", max_bytes=1)
     least = int(re.search(r"about ([\d,]+)", str(told.value))[1].replace(",", ""))
