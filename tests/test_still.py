@@ -119,11 +119,12 @@ def test_what_is_silenced_and_what_is_checked_get_cards_of_their_own(explorer):
     assert heights[1] > heights[0]
 
 
-def test_a_closed_widget_leaves_words():
+def test_a_closed_widget_leaves_words(capsys):
     session = aw.Session(*few())
     view = aw.Histogram(session)
     view.close()
-    view._ipython_display_()  # prints nothing wrong: there is no comm any more
+    view._ipython_display_()
+    assert capsys.readouterr().out.strip() == f"{view!r}, closed"
 
 
 @pytest.mark.parametrize(

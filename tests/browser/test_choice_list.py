@@ -71,7 +71,7 @@ def test_the_list_begins_where_the_chosen_layer_is(lab: Lab):
         return inner.top >= outer.top && inner.bottom <= outer.bottom;
     }"""
     tree = card(lab, "LayerPicker").get_by_role("tree")
-    lab.until(lambda: tree.evaluate(inside))
+    assert lab.until(lambda: tree.evaluate(inside))
 
 
 def test_keys_and_buttons_walk_through_what_is_seen(page: Lab):
