@@ -56,7 +56,8 @@ function draw(state, el) {
 
   async function follow() {
     const reference = state.get('_slider');
-    const next = reference && (await state.widget_manager.get_model(reference.slice('IPY_MODEL_'.length)));
+    const id = reference?.slice('IPY_MODEL_'.length);
+    const next = state.widget_manager.has_model(id) ? await state.widget_manager.get_model(id) : null;
     if (reference !== state.get('_slider')) return;
     slider?.off('change:value', show);
     slider = next;
