@@ -119,9 +119,11 @@ def test_a_hidden_channel_has_no_frame_wherever_the_slider_stands():
 
 
 def test_a_drawing_follows_the_slider_that_is_there(screen):
-    first, other = screen.slider, aw.ChannelSlider(screen.session)
-    assert screen.grid._surface._slider is other._slider
+    first, other, last = screen.slider, aw.ChannelSlider(screen.session), aw.ChannelSlider(screen.session)
+    assert screen.grid._surface._slider is last._slider
     first.close()
+    assert screen.grid._surface._slider is last._slider
+    last.close()
     assert screen.grid._surface._slider is other._slider
     other.close()
     assert screen.grid._surface._slider is None

@@ -55,7 +55,7 @@ class ChannelSlider(Control):
         super().__init__(session)
         for control in (self._slider, self._play):
             control.observe(self.guarded(self._moved), names=["value"])
-        cursor_of(session).slider = self._slider
+        cursor_of(session).add(self._slider)
         self._order.observe(self.guarded(lambda change: self.choose("order", change["new"])), names=["value"])
         self._dead.observe(
             self.guarded(lambda change: self.choose("hide_dead", change["new"])), names=["value"]
@@ -63,9 +63,7 @@ class ChannelSlider(Control):
 
     def release(self) -> None:
         """Let nothing follow the slider any more."""
-        cursor = cursor_of(self.session)
-        if cursor.slider is self._slider:
-            cursor.slider = None
+        cursor_of(self.session).remove(self._slider)
 
     def build(self) -> list[ipywidgets.Widget]:
         """Return play and slider, and what decides the order."""
