@@ -51,8 +51,7 @@ def test_where_copying_is_not_allowed_the_code_is_selected(page: Lab):
         "e => e.value.slice(e.selectionStart, e.selectionEnd)"
     )
     assert chosen == lab.value("ex.code()")
-    lab.page.reload()  # what was replaced above is the page's own again
-    lab._attach()
+    lab.reload()  # what was replaced above is the page's own again
 
 
 def test_the_doctor_finds_the_server_and_nothing_wrong(lab: Lab):
