@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,17 +19,18 @@ from .attribution import (
     top_classes,
 )
 from .attribution.trust import Curve, curve_of
+from .choices import Choices
 from .keys import Head, Tap, Target
 from .layer_axes import LayerAxes
 from .model_graph import Graph
 from .reading.attention import attention_of, no_attention
 from .reading.edit import channel_change
-from .reading.ordering import ORDERS, WEIGHT, Ordered, ordered
+from .reading.ordering import WEIGHT, Ordered, ordered
 from .reading.reader import Reader
-from .reading.targets import explained
 from .rendering.photos import Photos
 from .selection import Selection
 from .sources import Source, open_source
+from .target_names import class_name, target_name
 
 
 class Session(HasTraits):
@@ -97,7 +98,8 @@ class Session(HasTraits):
         self.axes = LayerAxes(lambda: self.reader, self._relaid)
         layers = self.reader.layers
         first = default_layer(self.reader.taps) or layers[-1]
-        self.selection = Selection(_Legal(self), layer=first)
+        self._choices = Choices(self)
+        self.selection = Selection(self._choices, layer=first)
         # Before any view's own observer: a choice made after the weights changed shows new numbers.
         self.selection.observe(lambda _: self.follow_weights())
 
@@ -273,23 +275,11 @@ class Session(HasTraits):
 
     def target_name(self, target: int | Target) -> str:
         """Return what is explained in words."""
-        if not isinstance(target, Target):
-            return self.class_name(target)
-        place = f" at {target.at}" if target.at is not None else ""
-        if target.layer is not None:
-            return f"channel {target.unit} of '{target.layer}'{place}"
-        whose = "" if target.output is None else f" of output '{target.output}'"
-        name = self.class_name(target.unit) if target.output is None else f"unit {target.unit}"
-        return f"{name}{whose}{place}"
+        return target_name(self.head, self.labels, target)
 
     def class_name(self, target: int) -> str:
         """Return a class's label, or its number in words."""
-        if self.head.units > 1:
-            return self.labels[target] if self.labels else f"class {target}"
-        if self.labels and len(self.labels) == 2:
-            return self.labels[target]
-        subject = f" {self.labels[0]}" if self.labels else ""
-        return f"{'for' if target else 'against'}{subject}"
+        return class_name(self.head, self.labels, target)
 
     def attribution(
         self,
@@ -419,33 +409,14 @@ class Session(HasTraits):
         self.version += 1
 
     def _relaid(self, layer: str) -> None:
-        """Let go of what was chosen by its channel in a layer whose channels lie along another axis now."""
-        if self.silenced and self.silenced[0] == layer:
-            self.silenced = ()
-        if self.selection.target_layer == layer:
-            self.selection.explain(None)
-        if self.selection.layer == layer:
-            self.selection.channel = 0
+        self._choices.relaid(layer)
         self.version += 1
 
     def _settle(self) -> None:
-        """Let go of what was chosen and does not exist any more: layers may have come and gone."""
         self.axes.settle()
-        chosen, layers, head = self.selection, self.layers, self.head
-        if self.silenced and self.silenced[0] not in layers:
-            self.silenced = ()
-        if self.labels and len(self.labels) not in {head.units, head.classes}:
+        if self.labels and len(self.labels) not in {self.head.units, self.head.classes}:
             self.labels = None
-        if chosen.sample >= self.batch_size:
-            chosen.sample = 0
-        if chosen.target_layer not in ("", *layers):
-            chosen.explain(None)
-        elif chosen.target is not None and not chosen.target_layer and chosen.target >= head.classes:
-            chosen.target = None
-        if chosen.layer not in layers:
-            chosen.layer = default_layer(self.reader.taps) or layers[-1]
-        elif chosen.channel >= max(1, self.reader.channels(chosen.layer)):
-            chosen.channel = 0
+        self._choices.settle()
 
     def stats(self) -> dict[str, int]:
         """Return counts of the work done for this batch: passes of the model, and the cache's.
@@ -478,31 +449,3 @@ class Session(HasTraits):
     def _photos(self) -> Photos:
         given = self.reader.inputs.arrays[0] if self._display is None else self._display
         return Photos(given, stated=self._display is not None, count=self.reader.inputs.size)
-
-
-class _Legal:
-    """What a session's selection may hold."""
-
-    methods: Sequence[str] = tuple(METHODS)
-    orders: Sequence[str] = ORDERS
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    @property
-    def samples(self) -> int:
-        return self._session.batch_size
-
-    def resolve(self, layer: str) -> str:
-        return self._session.tap(layer).address
-
-    def channels(self, layer: str) -> int:
-        return self._session.reader.channels(layer)
-
-    def check_target(self, target: int, layer: str) -> int:
-        if not layer:
-            return self._session.head.check(target)
-        return explained(self._session.reader, Target(target, layer=layer)).unit
-
-    def check_parameters(self, method: str, given: Mapping[str, Any]) -> None:
-        METHODS[method].checked(given)
