@@ -33,8 +33,8 @@ help:
 lab: $(BIN)/.lab ## open JupyterLab on the quickstart notebook
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(LAB_FLAGS)
 
-test: lint $(BIN)/.chromium ## linters, then all tests
-	$(BIN)/python -m pytest $(TEST_FLAGS)
+test: lint $(BIN)/.chromium ## linters, then all tests, in two processes
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(TEST_FLAGS)
 
 lint: $(BIN)/.test ## style, types, direction of imports
 	$(BIN)/ruff check .
