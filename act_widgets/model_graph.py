@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from .graph_exports.digraph import to_networkx
+from .graph_exports.dot import to_dot
+from .graph_exports.table import to_table, totals
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ class Node:
         """Last part of the address."""
         return self.address.rsplit("/", 1)[-1]
 
+    @property
+    def shape_text(self) -> str:
+        """The shape, batch axis first, as ``? × 8 × 16``; empty for a scalar."""
+        return " × ".join("?" if n is None else str(n) for n in self.shape)
+
 
 @dataclass(frozen=True)
 class Edge:
@@ -60,22 +69,91 @@ class Graph:
         In call order. A call that holds others comes after them: its output is theirs.
     edges : tuple of Edge
         Between addresses of nodes, in the order of their targets.
+    parameters : int or None
+        Number of weights of the model, those of shared layers counted once; None if not known.
     """
 
     name: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    parameters: int | None = None
 
-    def to_dot(self) -> str:
+    def __repr__(self) -> str:
+        return f"Graph {self.name!r}: {totals(self)}"
+
+    def summary(self, width: int | None = None) -> str:
+        """Return the graph as a table of text, a row for each call.
+
+        Inner calls are indented under their group. The last column names what a call is fed by:
+        neighbours by name, calls of other groups by a slash and their address. The total counts
+        the weights of shared layers once.
+
+        Parameters
+        ----------
+        width : int, optional
+            Cells in a line, 60 or more; longer names are cut. The console's width if left out, 100
+            where there is no console.
+
+        Returns
+        -------
+        str
+            Lines without a last line break, to be printed.
+
+        Raises
+        ------
+        InputError
+            If `width` has no room for the columns.
+
+        Examples
+        --------
+        >>> print(graph(model).summary())  # doctest: +SKIP
+        """
+        return to_table(self, width)
+
+    def to_dot(self, notes: Mapping[str, str] | None = None) -> str:
         """Return the graph in Graphviz' language, groups of layers as nested clusters.
+
+        Parameters
+        ----------
+        notes : mapping of str to str, optional
+            A further line for nodes, by their addresses or unique ends of them.
 
         Returns
         -------
         str
             Give it to ``dot``, or save it as UTF-8. A group's own node, which stands for its
-            output, lies inside its cluster.
+            output, lies inside its cluster; a group that no edge leads to or from has none.
+
+        Raises
+        ------
+        UnknownLayerError
+            If a note is for no node of the graph.
+
+        Examples
+        --------
+        >>> pathlib.Path("model.dot").write_text(graph(model).to_dot(), "utf-8")  # doctest: +SKIP
         """
-        return _Dot(self).text()
+        return to_dot(self, notes or {})
+
+    def to_networkx(self) -> Any:
+        """Return the graph as networkx knows them, for paths, orders and other questions.
+
+        Returns
+        -------
+        networkx.DiGraph
+            Nodes are addresses, with the attributes of `Node` and ``name``; groups are in ``parent``.
+            The graph's own attributes are ``name`` and ``parameters``.
+
+        Raises
+        ------
+        ImportError
+            If networkx is not installed.
+
+        Examples
+        --------
+        >>> networkx.ancestors(graph(model).to_networkx(), "block5_conv3")  # doctest: +SKIP
+        """
+        return to_networkx(self)
 
     def to_svg(self, opened: Collection[str] | None = None, fold: bool = True) -> str:
         """Return the graph as an SVG picture that needs no other program or file.
@@ -93,60 +171,3 @@ class Graph:
         from .rendering.graph_svg import graph_to_svg
 
         return graph_to_svg(self, opened, fold)
-
-
-class _Dot:
-    """Writes one graph; nodes get numbers for names, so that only labels hold foreign text."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.numbers = {node.address: i for i, node in enumerate(graph.nodes)}
-        self.inside: dict[str, list[Node]] = {}
-        for node in graph.nodes:
-            parent = node.parent if node.parent in self.numbers else ""
-            self.inside.setdefault(parent, []).append(node)
-
-    def text(self) -> str:
-        lines = [f"digraph {_quoted(self.graph.name)} {{", '  charset="UTF-8"; rankdir=TB;']
-        lines.append("  node [shape=box, style=rounded, fontname=Helvetica, fontsize=11];")
-        lines += self._level(self.inside.get("", []), "  ")
-        ends = [(self.numbers.get(e.source), self.numbers.get(e.target)) for e in self.graph.edges]
-        lines += [f"  n{s} -> n{t};" for s, t in ends if s is not None and t is not None]
-        return "\n".join([*lines, "}\n"])
-
-    def _level(self, nodes: list[Node], indent: str) -> list[str]:
-        lines = []
-        for node in nodes:
-            if node.address in self.inside:
-                lines += self._cluster(node, indent)
-            else:
-                lines.append(self._node(node, node.kind, indent))
-        return lines
-
-    def _cluster(self, node: Node, indent: str) -> list[str]:
-        deeper = indent + "  "
-        label = _quoted(f"{node.name} ({node.kind})")
-        return [
-            f"{indent}subgraph cluster_{self.numbers[node.address]} {{",
-            f"{deeper}label={label}; style=rounded;",
-            *self._level(self.inside[node.address], deeper),
-            self._node(node, "output of", deeper),
-            f"{indent}}}",
-        ]
-
-    def _node(self, node: Node, first_line: str, indent: str) -> str:
-        sizes = " × ".join("?" if n is None else str(n) for n in node.shape)
-        label = _quoted("\n".join(filter(None, (first_line, node.name, sizes))))
-        return f"{indent}n{self.numbers[node.address]} [label={label}, tooltip={_quoted(node.address)}];"
-
-
-# What can't be in a text that is encoded as UTF-8 and drawn: control characters, half surrogates.
-_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def _quoted(text: str) -> str:
-    """Return `text` as a DOT string that shows it as it is; Graphviz reads ``&`` as HTML does."""
-    text = _UNPRINTABLE.sub("\ufffd", text)
-    for special, escaped in (("\\", "\\\\"), ('"', '\\"'), ("&", "&amp;"), ("\n", "\\n")):
-        text = text.replace(special, escaped)
-    return f'"{text}"'

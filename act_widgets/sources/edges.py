@@ -12,14 +12,14 @@ from .trace import Trace
 _SHAPE_ONLY = {"Shape", "ShapeN", "Size", "Rank"}
 
 
-def read_graph(trace: Trace | Logged, name: str) -> Graph:
+def read_graph(trace: Trace | Logged, name: str, parameters: int | None = None) -> Graph:
     """Return the calls of `trace` as nodes, with an edge for each tensor from one into another."""
     calls = {tap.address: tap.call for tap in trace.taps.values()}
     owners: dict[str, str] = {t.op.name: calls[a] for a, t in trace.tensors.items()}
     nodes = _input_nodes(trace, owners) + _call_nodes(trace)
     known = {node.address for node in nodes}
     edges = dict.fromkeys(edge for edge in _edges(trace.graph, owners) if edge.source in known)
-    return Graph(name, tuple(nodes), tuple(edges))
+    return Graph(name, tuple(nodes), tuple(edges), parameters)
 
 
 def _input_nodes(trace: Trace | Logged, owners: dict[str, str]) -> list[Node]:

@@ -122,7 +122,7 @@ class KerasSource:
 
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges."""
-        return read_graph(self.traces.trace(inputs).seen(inputs), self.name)
+        return read_graph(self.traces.trace(inputs).seen(inputs), self.name, self.model.count_params())
 
 
 def is_keras(model: Any) -> bool:
