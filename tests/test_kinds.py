@@ -1,24 +1,68 @@
-"""Kinds of models that have tripped readers up: all values, the contract, and an independent reading."""
+"""Kinds of models that have tripped readers up: all values, the contract, their graphs, independently."""
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
+import act_widgets as aw
 from act_widgets import testing
-from tests import independent, kinds
+from tests import independent, keras_records, kinds, zoo
+from tests.graphviz import assert_drawn
+from tests.written_edges import written
+
+unhandled = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
+# What Keras's records and the calls themselves tell differently.
+OTHERWISE = {
+    "film_masked": ["only of Keras: ('any', 'to', 'each')"],  # a mask that is handed to a layer without use
+    "own_build_and_arguments": ["only ours: ('words', 'to', 'masked')"],  # a mask that is used, not recorded
+}
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize("name", kinds.KINDS)
-def test_every_kind_is_read_in_full(name):
-    model, inputs = kinds.build(name)
+each_kind = pytest.mark.parametrize("kind", kinds.KINDS, indirect=True)
+each_model = pytest.mark.parametrize("kind", [*zoo.ZOO, *kinds.KINDS], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def kind(request):
+    """A name, the model and its batch: made once, for all that only looks."""
+    name = request.param
+    return name, *(zoo if name in zoo.ZOO else kinds).build(name)
+
+
+@unhandled
+@each_kind
+def test_every_kind_is_read_in_full(kind):
+    _, model, inputs = kind
     for traced in (False, True):
         found = independent.compare(model, inputs, traced=traced)
         assert found.compared and not found.missing
         assert found.difference < 1e-4
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@unhandled
+@each_model
+def test_the_graph_of_every_kind_is_the_one_that_keras_or_its_code_tells(kind):
+    name, model, inputs = kind
+    graph = aw.graph(model, inputs)
+    if keras_records.is_recorded(model):
+        assert keras_records.differences(model, graph) == OTHERWISE.get(name, [])
+    else:
+        assert {(edge.source, edge.target) for edge in graph.edges} == written(name)
+        assert keras_records.unlike_its_layer(model, graph) == []
+    assert graph.parameters == sum(math.prod(weight.shape) for weight in model.weights)
+
+
+@unhandled
+@each_model
+def test_graphviz_draws_every_kind(kind):
+    _, model, inputs = kind
+    assert_drawn(aw.graph(model, inputs))
+
+
+@unhandled
 @pytest.mark.parametrize("name", kinds.KINDS)
 def test_every_kind_keeps_the_contract(name):
     exempt, _ = kinds.EXEMPT.get(name, (None, ""))

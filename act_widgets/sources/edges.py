@@ -9,7 +9,7 @@ from .replay import Logged
 from .trace import Trace
 
 # What a tensor's shape decides is no flow of its values.
-_SHAPE_ONLY = {"Shape", "ShapeN", "Size", "Rank"}
+_SHAPE_ONLY = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"}
 
 
 def read_graph(trace: Trace | Logged, name: str, parameters: int | None = None) -> Graph:
