@@ -22,6 +22,7 @@ from .attribution.trust import Curve, curve_of
 from .choices import Choices
 from .keys import Head, Tap, Target
 from .layer_axes import LayerAxes
+from .measures import Measured, measure
 from .model_graph import Graph
 from .reading.attention import attention_of, no_attention
 from .reading.edit import channel_change
@@ -375,6 +376,37 @@ class Session(HasTraits):
         """Yield the curve as it comes to be; for parameters see `perturbation_curve`."""
         self.follow_weights()
         yield from curve_of(self.reader, METHODS[result.method], result, sample, kind, steps, fill)
+
+    def measure(
+        self, name: str, sample: int = 0, on_progress: Callable[[float, str], None] | None = None
+    ) -> Measured:
+        """Return a number for each call of the model, and for the calls that hold others.
+
+        Parameters
+        ----------
+        name : str
+            ``"parameters"``; ``"bytes"`` of the outputs; ``"time"`` in ms, measured; ``"flops"`` by
+            TensorFlow's counter; ``"sparsity"``, the share of exact zeros in %; ``"dead"`` channels in %;
+            ``"gradient"``, its size; ``"relevance"``, gradient times activation.
+        sample : int
+            Number of the sample, for those that are of one: sparsity, gradient, relevance. The last two are
+            of what the selection explains.
+        on_progress : callable, optional
+            Called as ``on_progress(share, words)`` between passes. What it raises ends the work.
+
+        Returns
+        -------
+        Measured
+            ``.values`` by the address of a node of `graph`, the ``.total`` of the model, what was measured in
+            ``.words``, and why a node has no value in ``.missing``.
+
+        Raises
+        ------
+        InputError
+            If there is no such measure or sample.
+        """
+        self.follow_weights()
+        return measure(self.reader, name, sample, self.explained_target(sample), on_progress)
 
     def shuffled(self, seed: int = 0) -> Session:
         """Return a session on the same inputs whose model has the values of each weight array shuffled.

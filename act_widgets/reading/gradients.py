@@ -87,16 +87,33 @@ class GradientReader:
             with self.blocks.lock:
                 kept = self.cache.peek(key)
                 if kept is None:
-                    kept = self._backward(address, sample, explained, rule)
+                    kept = self._backward([address], sample, explained, rule).get(address)
         if kept is None or kept.size == 0:
             return None
         if kept.shape[:1] != (1,):
             raise no_batch_axis(self.blocks.taps[address], kept.shape, 1)
         return kept[0]
 
-    def _backward(self, address: str, sample: int, explained: Explained, rule: str) -> np.ndarray | None:
+    def of_layers(
+        self, addresses: Sequence[str], sample: int, explained: Explained
+    ) -> dict[str, np.ndarray | None]:
+        """Return the gradients at several layers, as `of_sample` does, from one backward pass at the most.
+
+        Those that have no entry for the sample are left out.
+        """
+        with self.blocks.lock:
+            kept = {a: self.cache.used(("gradient", a, sample, explained, "")) for a in addresses}
+            if any(value is None for value in kept.values()):
+                made = self._backward(addresses, sample, explained, "")
+                kept = {address: made.get(address) for address in addresses}
+        known = {a: None if value is None or not value.size else value for a, value in kept.items()}
+        return {a: v if v is None else v[0] for a, v in known.items() if v is None or v.shape[:1] == (1,)}
+
+    def _backward(
+        self, addresses: Sequence[str], sample: int, explained: Explained, rule: str
+    ) -> dict[str, np.ndarray]:
         taps = self.blocks.taps.values()
-        wanted = tuple(dict.fromkeys([address, *(tap.address for tap in taps if tap.is_float)]))
+        wanted = tuple(dict.fromkeys([*addresses, *(tap.address for tap in taps if tap.is_float)]))
         batch, row, known = self.blocks.alone(sample)
         mask = explained.mask(batch.size)
         mask[np.arange(batch.size) != row] = 0
@@ -108,7 +125,7 @@ class GradientReader:
             made = {a: g[row : row + 1].copy() if len(g) == batch.size else g for a, g in made.items()}
         for wished in wanted:
             self._keep(wished, sample, explained, rule, made.get(wished))
-        return made.get(address)
+        return made
 
     def read(self, address: str, explained: Sequence[Explained], rule: str = "") -> None:
         """Read and keep the gradients of all samples at one layer alone: a pass for each block of them.

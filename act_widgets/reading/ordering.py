@@ -72,14 +72,22 @@ def ordered(
         tap = reader.tap(layer)
         lives = np.zeros(count, bool)
         for other in range(reader.inputs.size):
-            activation = by_channel(reader.sample_activation(layer, other), tap.channel_axis)
-            lives |= activation.reshape(count, -1).any(1)
+            lives |= living(reader.sample_activation(layer, other), tap.channel_axis)
         channels = np.flatnonzero(lives)
     if order == INDEX:
         return Ordered(channels, channels.astype(float), count - len(channels))
     values = _measured(reader, layer, sample, order, target)[channels]
     first = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")
     return Ordered(channels[first], values[first], count - len(channels))
+
+
+def living(activation: np.ndarray, axis: int) -> np.ndarray:
+    """Return which channels of one sample's activation are not 0 everywhere, ``(channels,) bool``.
+
+    `axis` is where the channels are in the whole batch.
+    """
+    channels = by_channel(activation, axis)
+    return np.asarray(channels.reshape(len(channels), -1).any(1))
 
 
 def _measured(reader: Reader, layer: str, sample: int, order: str, target: int | Target) -> np.ndarray:

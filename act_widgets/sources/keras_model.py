@@ -12,10 +12,12 @@ from ..errors import ModelError
 from ..keys import Score
 from ..model_graph import Graph
 from . import eager
+from .clock import timed
+from .costs import counted
 from .edges import read_graph
 from .inputs import Inputs, example_inputs, read_inputs
-from .libraries import ends_linear, is_a, is_layer, sublayers
-from .protocol import MAIN, BackwardPass, Gradients, Reading
+from .libraries import ends_linear, is_a, is_layer, parameters, sublayers
+from .protocol import MAIN, BackwardPass, Counted, Gradients, Reading, Timed
 from .shuffled import ShuffledTraces
 from .traces import Traces
 from .weights import weights_version
@@ -123,6 +125,19 @@ class KerasSource:
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges."""
         return read_graph(self.traces.trace(inputs).seen(inputs), self.name, self.model.count_params())
+
+    @property
+    def parameters(self) -> int:
+        """Number of the model's weights, each counted once."""
+        return parameters(self.model)
+
+    def timed(self, inputs: Inputs) -> Timed:
+        """Run the model once, eagerly, with a clock at each call."""
+        return timed(self.model, inputs, self.training)
+
+    def flops(self, inputs: Inputs) -> Counted:
+        """Return how many floating-point operations a pass takes."""
+        return counted(self.traces.trace(inputs), inputs)
 
 
 def is_keras(model: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from functools import lru_cache
 from typing import Any
@@ -71,6 +72,11 @@ def weights_of(model: Any, seeds: bool = False) -> list[Any]:
         if seeds:
             weights += [generator.state for generator in layer._seed_generators]
     return weights
+
+
+def parameters(model: Any) -> int:
+    """Return the number of a model's weights, each counted once."""
+    return sum(math.prod(weight.shape) for weight in {id(w): w for w in model.weights}.values())
 
 
 def other_variables(model: Any) -> list[Any]:

@@ -86,6 +86,45 @@ class Gradients(NamedTuple):
     scores: np.ndarray
 
 
+class Timed(NamedTuple):
+    """How long one pass took.
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        Of each call, by its address, inner calls included; empty if only the whole can be timed.
+    whole : float
+        Of the whole model.
+    how : str
+        How it was called and on what, in words.
+    """
+
+    seconds: dict[str, float]
+    whole: float
+    how: str
+
+
+class Counted(NamedTuple):
+    """How many floating-point operations a pass takes.
+
+    Attributes
+    ----------
+    flops : dict of str to float
+        Of each call, by its address, inner calls included.
+    missing : dict of str to str
+        Calls that can't be counted, with the reason.
+    total : float or None
+        Of the whole model; None if something in it can't be counted.
+    remark : str
+        What else the counter left out, in words.
+    """
+
+    flops: dict[str, float]
+    missing: dict[str, str]
+    total: float | None
+    remark: str = ""
+
+
 def main_output(ranks: Sequence[int | None]) -> int:
     """Return which of several outputs classes are read from, by their number of axes."""
     return next((i for i, rank in enumerate(ranks) if rank == 2), 0)
@@ -166,3 +205,13 @@ class Source(Protocol):
 
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges. Traces the model the first time."""
+
+    @property
+    def parameters(self) -> int:
+        """Number of the model's weights, each counted once."""
+
+    def timed(self, inputs: Inputs) -> Timed:
+        """Run the model once with a clock at each call."""
+
+    def flops(self, inputs: Inputs) -> Counted:
+        """Return how many floating-point operations a pass takes. Traces the model the first time."""

@@ -24,12 +24,26 @@ UNCALLED = "the model does not call it for these inputs"
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a layer or operation, as the recorder saw it."""
+    """One call of a layer or operation, as the recorder saw it.
+
+    Attributes
+    ----------
+    address, kind : str
+        As those of a `Node`.
+    parent : str
+        Address of the call around it.
+    parameters : int
+        Number of the layer's weights.
+    operations : range or None
+        Places in the traced graph of the operations that it made, those of inner calls included; None in
+        an eager call, and where they are not told apart from those of the call around it.
+    """
 
     address: str
     kind: str
     parent: str
     parameters: int
+    operations: range | None = None
 
 
 @dataclass
@@ -122,6 +136,7 @@ class Recorder:
         address = above.inner(self._name(operation))
         self._called.setdefault(id(operation), address)
         self._stack.append(_Frame(address, operation, _is_loop(operation)))
+        first = self._position()
         try:
             outputs = original(operation, *args, **kwargs)
         finally:
@@ -129,7 +144,9 @@ class Recorder:
         if any(frame.is_loop for frame in self._stack):
             self.unreachable[self._once(address)] = STEP
             return outputs
-        self.calls.append(Call(address, type(operation).__name__, above.address, self._parameters(operation)))
+        made = None if self.graph is None else range(first, self._position())
+        kind, parameters = type(operation).__name__, self._parameters(operation)
+        self.calls.append(Call(address, kind, above.address, parameters, made))
         weighs = is_a(operation, "Softmax") and "Attention" in type(above.operation).__name__
         axis = 1 if weighs and outputs.shape.rank == 4 else _channel_axis(operation, args, self._axes)
         return self._keep(address, operation, outputs, axis)
@@ -165,6 +182,10 @@ class Recorder:
                     address = f"{above}/{inner.name}" if above else inner.name
                     self.unreachable.setdefault(address, UNCALLED)
                 seen.add(id(inner))
+
+    def _position(self) -> int:
+        """Return how many operations the graph has."""
+        return 0 if self.graph is None else self.graph.num_operations()
 
     def _once(self, address: str) -> str:
         """Return an address inside a loop without the number of the time step."""

@@ -78,12 +78,9 @@ def cut(
     fed = {feed.name: index for index, feed in enumerate(feeds)}
     for name, feed in aliases.items():
         fed.setdefault(name, fed[feed.name])
-    nodes, borders = _needed(fetches, stop={*fed, *captured})
+    definition, borders = part(graph, fetches, stop={*fed, *captured})
     used = tuple(sorted({fed[n] for n in (*borders, *(f.name for f in fetches)) if n in fed}))
     place = {index: at for at, index in enumerate(used)}
-    definition = tf.compat.v1.GraphDef(versions=graph.graph_def_versions)
-    definition.node.extend(_without_colocation(op) for op in nodes)
-    definition.library.CopyFrom(_library(graph, nodes))
     imported = [f for f in fetches if f.name not in fed and f.name not in captured]
 
     def body(*values: Any) -> list[Any]:
@@ -98,6 +95,32 @@ def cut(
     # Not tf.function: its automatic control dependencies would keep operations nobody asked for.
     specs = [tf.TensorSpec(feeds[index].shape, feeds[index].dtype) for index in used]
     return Cut(tf.compat.v1.wrap_function(body, specs), used)
+
+
+def part(graph: Any, fetches: Sequence[Any], stop: set[str]) -> tuple[Any, list[str]]:
+    """Return the definition of what some tensors of a graph are computed by, from where to where.
+
+    Parameters
+    ----------
+    graph : tf.Graph
+        The traced function graph.
+    fetches : sequence of tf.Tensor
+        Tensors of `graph`.
+    stop : set of str
+        Names of tensors that are given.
+
+    Returns
+    -------
+    definition : GraphDef
+        The operations.
+    borders : list of str
+        Which of `stop` they take.
+    """
+    nodes, borders = _needed(fetches, stop)
+    definition = tf.compat.v1.GraphDef(versions=graph.graph_def_versions)
+    definition.node.extend(_without_colocation(op) for op in nodes)
+    definition.library.CopyFrom(_library(graph, nodes))
+    return definition, borders
 
 
 def _needed(fetches: Sequence[Any], stop: set[str]) -> tuple[list[Any], list[str]]:

@@ -1,0 +1,67 @@
+"""Numbers that each call of a model has: what it holds, what it costs, and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ..errors import InputError, listed, nearest
+from ..keys import Target
+from ..reading.reader import Reader
+from .flops import FLOPS
+from .measure import Asked, Measure, Measured, Partial
+from .memory import BYTES
+from .parameters import PARAMETERS
+from .sensitivity import GRADIENT, RELEVANCE
+from .timing import TIME
+from .zeros import DEAD, SPARSITY
+
+MEASURES: dict[str, Measure] = {
+    measure.name: measure for measure in (PARAMETERS, BYTES, TIME, FLOPS, SPARSITY, DEAD, GRADIENT, RELEVANCE)
+}
+
+
+def measure_steps(reader: Reader, name: str, sample: int, target: int | Target) -> Iterator[Partial]:
+    """Yield a measurement as it comes to be: ``.result``, ``.share`` of the work done, ``.words``.
+
+    Parameters
+    ----------
+    reader : Reader
+        The model and its batch.
+    name : str
+        One of `MEASURES`.
+    sample : int
+        Number of the sample, where the measure is of one.
+    target : int or Target
+        What is explained, where the measure is of that.
+
+    Raises
+    ------
+    InputError
+        If there is no such measure or sample.
+    """
+    if name not in MEASURES:
+        raise InputError(
+            f"There is no measure {name!r}. Expected: {listed(nearest(str(name), MEASURES, len(MEASURES)))}."
+        )
+    yield from MEASURES[name].run(Asked(reader, reader.check_sample(sample), target))
+
+
+def measure(
+    reader: Reader,
+    name: str,
+    sample: int,
+    target: int | Target,
+    on_progress: Callable[[float, str], None] | None = None,
+) -> Measured:
+    """Return a number for each call; for parameters see `measure_steps`.
+
+    `on_progress` is told the share that is done, and what, between parts of the work. What it raises ends
+    the work.
+    """
+    for last in measure_steps(reader, name, sample, target):
+        if on_progress is not None:
+            on_progress(last.share, last.words)
+    return last.result
+
+
+__all__ = ["MEASURES", "Measure", "Measured", "Partial", "measure", "measure_steps"]

@@ -1,0 +1,68 @@
+"""Measured time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+from time import monotonic
+
+from ..sources.protocol import Timed
+from .measure import GIVEN, Asked, Measure, Measured, Partial
+
+# As many passes as fit into some time, between a few and many.
+_FEWEST, _MOST, _SECONDS = 3, 15, 1.0
+_KEY = ("measured", "time")
+_WHOLE = "only the whole model can be timed"
+_AROUND = "its time is part of that of the call around it"
+
+
+def _steps(asked: Asked) -> Iterator[Partial]:
+    """Yield the medians of more and more passes; the first pass, which makes things ready, is not counted.
+
+    They are kept as long as the weights are.
+    """
+    reader = asked.reader
+    kept = reader.cache.get(_KEY)
+    if kept is not None:
+        yield Partial(kept)
+        return
+    batch = reader.blocks.alone(0).batch
+    reader.blocks.timed(batch)
+    passes: list[Timed] = []
+    begun = monotonic()
+    share = 0.0
+    while share < 1:
+        passes.append(reader.blocks.timed(batch))
+        done = max(len(passes) / _MOST, (monotonic() - begun) / _SECONDS)
+        share = min(1.0, len(passes) / _FEWEST, done)
+        result = _median(asked, passes, batch.size)
+        if share == 1:
+            reader.cache.put(_KEY, result)
+        yield Partial(result, share, f"pass {len(passes)}")
+
+
+def _median(asked: Asked, passes: list[Timed], samples: int) -> Measured:
+    """Return the median of each call over the passes that made it."""
+    values: dict[str, float] = {}
+    missing: dict[str, str] = {}
+    for node in asked.graph.nodes:
+        seconds = [one.seconds[node.address] for one in passes if node.address in one.seconds]
+        if seconds:
+            values[node.address] = 1000 * median(seconds)
+        elif node.kind == "Input":
+            missing[node.address] = GIVEN
+        else:
+            missing[node.address] = _AROUND if passes[0].seconds else _WHOLE
+    what = f"a batch of {samples}" if samples > 1 else "one sample"
+    count = f"{len(passes)} passes" if len(passes) > 1 else "one pass"
+    words = f"Median of {count} of {what}, {passes[0].how}; inner calls included."
+    return Measured("time", values, 1000 * median(one.whole for one in passes), words, missing)
+
+
+TIME = Measure(
+    "time",
+    "measured time",
+    "ms",
+    "How long the call takes, inner calls included: the median of several passes of the model over a sample.",
+    _steps,
+)
