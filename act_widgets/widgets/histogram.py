@@ -25,6 +25,8 @@ _CHANNEL, _LAYER = "channel", "layer"
 _LINEAR, _LOG = "linear", "log"
 # Bars of logarithms begin a little below one value, so that one can be seen.
 _LOG_FLOOR = 0.8
+# Between two bars, as a share of a bin.
+_GAP = 0.05
 # So near to an end of the chart, as a share of it, the pointer means the end itself.
 _NEAR = 1 / 400
 
@@ -87,12 +89,14 @@ class Histogram(View):
         self._counts = ipywidgets.ToggleButtons(options=[_LINEAR, _LOG], value=_LINEAR)
         self._x = bqplot.LinearScale()
         self._y = bqplot.LinearScale(min=0)
-        self._bars = bqplot.Bars(
-            x=np.zeros(1),
-            y=np.zeros(1),
+        # Not `bqplot.Bars`: in 0.13.1 each change of them leaves elements in the page.
+        self._bars = bqplot.Lines(
+            x=np.zeros(2),
+            y=np.zeros(2),
             scales={"x": self._x, "y": self._y},
             colors=["#0072b2"],
-            padding=0.05,
+            fill="inside",
+            stroke_width=0,
         )
         self._brush = bqplot.interacts.BrushIntervalSelector(scale=self._x, color="#d55e00")
         self._range = RangeFields()
@@ -166,8 +170,7 @@ class Histogram(View):
         log = self._counts.value == _LOG
         counts = result.array.astype(np.float64)
         with self._bars.hold_sync():
-            self._bars.x = (result.edges[:-1] + result.edges[1:]) / 2
-            self._bars.y = _height(counts) if log else counts
+            self._bars.x, self._bars.y = _outline(result.edges, _height(counts) if log else counts)
         with self._x.hold_sync():
             self._x.min, self._x.max = result.ends
         self._axes[0].tick_values = np.linspace(result.edges[0], result.edges[-1], 4)
@@ -248,6 +251,15 @@ def _height(counts: np.ndarray) -> np.ndarray:
     The chart draws them on a linear scale: bqplot draws NaN while one scale takes another's place.
     """
     return np.log10(np.maximum(counts, _LOG_FLOOR) / _LOG_FLOOR)
+
+
+def _outline(edges: np.ndarray, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the corners of bars that stand on 0, a little apart, along one line."""
+    half = np.diff(edges) * _GAP / 2
+    left, right, base = edges[:-1] + half, edges[1:] - half, np.zeros(len(heights))
+    corners = np.stack([[left, left, right, right], [base, heights, heights, base]])
+    x, y = corners.transpose(0, 2, 1).reshape(2, -1)
+    return x, y
 
 
 def _ticks(highest: float, log: bool) -> np.ndarray:
