@@ -176,12 +176,12 @@ class Histogram(View):
         self._axes[0].tick_values = np.linspace(result.edges[0], result.edges[-1], 4)
         ticks = _ticks(counts.max(), log)
         places = _height(ticks) if log else ticks
-        with self._axes[1].hold_sync():
-            self._axes[1].tick_values = places
-            self._axes[1].tick_labels = (
-                dict(zip(places.tolist(), map("{:,.0f}".format, ticks), strict=True)) if log else None
-            )
-            self._axes[1].label = "count (log)" if log else "count"
+        # One by one: bqplot writes new ticks with the labels that it knew before.
+        self._axes[1].tick_labels = (
+            dict(zip(places.tolist(), map("{:,.0f}".format, ticks), strict=True)) if log else None
+        )
+        self._axes[1].tick_values = places
+        self._axes[1].label = "count (log)" if log else "count"
         self.note(result.words, result.layer)
         self._draw_range(result)
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import cmap
 import numpy as np
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 from tests.browser.digits import BUSY, DIGITS, card, settle
 from tests.browser.lab import Lab
@@ -201,6 +201,17 @@ def test_many_changes_leave_nothing_behind_in_the_page(page: Lab):
     settle(lab)
     lab.until(lambda: bars(lab) == chart)
     assert lab.page.evaluate(elements) == before
+
+
+def test_counts_by_their_logarithm_are_written_beside_the_axis_as_counts(page: Lab):
+    lab = page
+    ticks = card(lab, "Histogram").locator("g.axis").nth(1).locator(".tick text")
+    expect(ticks).to_contain_text(["0"])
+    for channel in (1, 2, 3):
+        lab.python(f"ex.views.histogram.counts = 'log'; ex.selection.channel = {channel}")
+        expect(ticks).to_have_text(["1", "10", "100"])
+        lab.python("ex.views.histogram.counts = 'linear'")
+        expect(ticks).not_to_have_text(["1", "10", "100"])
 
 
 def test_the_views_are_drawn_again_after_a_reload(page: Lab):
