@@ -78,6 +78,12 @@ def is_shown(widget) -> bool:
     return widget.layout.display != "none"
 
 
+def test_the_colour_bar_of_maps_of_both_signs_has_zero_in_its_middle():
+    signed, positive = (Screen(volume(), layer).grid for layer in ("conv", "relu"))
+    assert text_of(signed._bar.value).split() == ["each", "map's", "−max", "0", "+max"]
+    assert text_of(positive._bar.value).split() == ["each", "map's", "lowest", "highest"]
+
+
 # --- vectors ---
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from .lettering import fitted, font
-from .palettes import LEVELS
+from .palettes import DIVERGING, LEVELS
 from .pictures import Picture, Scale
 from .veil import Range, lit, lit_pieces, veil_over
 
@@ -53,7 +53,7 @@ def colour_bar(
     image.paste(Image.fromarray(rgb), (left, 9))
     pen.text((8, 4), ends[0], fill=INK, font=font(_SIZE))
     pen.text((width - 8, 4), ends[1], fill=INK, font=font(_SIZE), anchor="ra")
-    if scale is not None and scale.signed:
+    if scale.signed if scale else colours == DIVERGING:
         pen.text(((left + width - right) / 2, 22), "0", fill=INK, font=font(15), anchor="ma")
     return np.asarray(image)
 

@@ -74,7 +74,10 @@ def lines(values: np.ndarray, scales: Sequence[Scale], height: int, width: int) 
         if scale.low <= 0 <= scale.high:
             tile[_rows(np.zeros(1), scale, height)[0]] = ZERO
         top, bottom = _reach(_rows(np.where(np.isfinite(line), line, np.nan), scale, height), width)
-        tile[(rows >= top) & (rows <= bottom)] = UP
+        stroke = (rows >= top) & (rows <= bottom)
+        # Steep parts are as thick as level ones.
+        stroke[:, 1:-1] |= stroke[:, :-2] | stroke[:, 2:]
+        tile[stroke] = UP
         places = np.flatnonzero(~np.isfinite(line)) * width // len(line)
         tile[:, places] = NOT_FINITE
     return tiles

@@ -24,7 +24,9 @@ from .maps import all_pictures, is_ready, with_choice
 from .recipe import of_control
 from .surface import Box, Placed, Scene, Sheet, Surface
 
+# Ends of the colour bar where each map has a scale of its own; about zero where the layer is signed.
 _OWN_ENDS = ("each map's lowest", "highest")
+_SIGNED_ENDS = ("each map's −max", "+max")
 
 
 class FeatureMaps(View):
@@ -165,7 +167,7 @@ class FeatureMaps(View):
         found = [sheet.decoded(self.picture(grid))]  # white between the maps, as on the screen
         chosen = self.session.selection.value_range
         if grid.picture.colours != CHART:
-            ends = text.ends(grid.scale) if grid.scale else _OWN_ENDS
+            ends = text.ends(grid.scale) if grid.scale else _ends(grid.picture.colours)
             found.append(charts.colour_bar(grid.picture.colours, grid.scale, ends, chosen))
         return [*found, charts.paragraph(grid.drawn.lit(chosen))] if chosen else found
 
@@ -189,7 +191,9 @@ class FeatureMaps(View):
         chosen, colours = self.session.selection.value_range, grid.picture.colours
         is_chart = colours == CHART
         self._bar.value = (
-            text.extent(grid.scale) if is_chart else text.colour_bar(colours, grid.scale, *_OWN_ENDS, chosen)
+            text.extent(grid.scale)
+            if is_chart
+            else text.colour_bar(colours, grid.scale, *_ends(colours), chosen)
         )
         self._lit.value = text.caption(grid.drawn.lit(chosen)) if chosen else ""
 
@@ -241,3 +245,8 @@ class FeatureMaps(View):
         lie = f"{axes.spread_role} down, {axes.plane[0]} across. ".capitalize() if is_heat else ""
         choose = f"; click to choose a {one_of(axes.spread_role)}" if axes.spread_role else ""
         return f"{lie}Point at it to read values{choose}."
+
+
+def _ends(colours: str) -> tuple[str, str]:
+    """Return what lies at the ends of a colour bar of maps with scales of their own."""
+    return _SIGNED_ENDS if colours == DIVERGING else _OWN_ENDS

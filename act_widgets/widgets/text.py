@@ -8,7 +8,7 @@ from html import escape
 from importlib.resources import files
 
 from ..errors import ActWidgetsError
-from ..rendering.palettes import css_gradient
+from ..rendering.palettes import DIVERGING, css_gradient
 from ..rendering.pictures import Scale
 from ..rendering.veil import Range
 
@@ -83,7 +83,8 @@ def colour_bar(
     What is dimmed in a map is dimmed in the bar, if it has one scale.
     """
     left, right = ends(scale) if scale else (low, high)
-    middle = '<span class="aw-bar-zero">0</span>' if scale and scale.signed else ""
+    is_signed = scale.signed if scale else colours == DIVERGING
+    middle = '<span class="aw-bar-zero">0</span>' if is_signed else ""
     veils = _veils(*scale.shares(chosen)) if scale and chosen else ""
     return (
         f'<div class="aw-bar"><span>{escape(left)}</span><div class="aw-bar-colours" '

@@ -37,7 +37,7 @@ function drawBar(place, colours, scale, ends) {
   const line = element("div", "aw-bar-colours");
   const stops = [...Array(16).keys()].map((i) => colourOf(colours, Math.round((i * TOP) / 15)));
   line.style.background = `linear-gradient(to right, ${stops})`;
-  if (scale && scale.signed) line.append(element("span", "aw-bar-zero", "0"));
+  if (scale ? scale.signed : colours === DIVERGING) line.append(element("span", "aw-bar-zero", "0"));
   const [low, high] = scale ? [number(scale.low), number(scale.high)] : ends;
   bar.append(element("span", "", low), line, element("span", "", high));
   place.replaceChildren(bar);

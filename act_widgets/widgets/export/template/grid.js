@@ -56,7 +56,8 @@ function drawGrid(facts, layer) {
   }
   context.putImageData(picture, 0, 0);
   reveal("maps-line", facts.plane.length);
-  if (facts.plane.length) drawBar($("maps-bar"), colours, shared ? all : null, ["each map's lowest", "highest"]);
+  const ends = all.signed ? ["each map's −max", "+max"] : ["each map's lowest", "highest"];
+  if (facts.plane.length) drawBar($("maps-bar"), colours, shared ? all : null, ends);
   else drawEnds($("maps-bar"), withZero(all));
   $("colours").disabled = all.signed;
   const more = facts.channels < facts.total ? `${facts.channels} in this file` : "";
