@@ -283,8 +283,8 @@ def test_describe_gives_plain_values() -> None:
 
 def test_a_closed_group_says_what_it_hides() -> None:
     node = describe(lay_out(nested()))["nodes"][1]
-    assert node["lines"] == ["5 layers", "g"]
-    assert "5 layers inside" in node["title"]
+    assert node["lines"] == ["4 layers", "g"]
+    assert "4 layers inside" in node["title"]
 
 
 def test_a_long_name_loses_its_middle() -> None:

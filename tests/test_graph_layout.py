@@ -190,7 +190,7 @@ def test_a_closed_group_hides_its_layers() -> None:
     assert list(boxes(drawing)) == ["x", "g", "y"]
     assert drawing.frames == ()
     assert [(line.source, line.target) for line in drawing.lines] == [("x", "g"), ("g", "y")]
-    assert (boxes(drawing)["g"].role, boxes(drawing)["g"].hidden) == ("group", 5)
+    assert (boxes(drawing)["g"].role, boxes(drawing)["g"].hidden) == ("group", 4)
 
 
 def test_an_open_group_shows_its_layers_in_a_frame_and_the_edges_go_on_from_its_last() -> None:
@@ -223,6 +223,21 @@ def test_an_open_group_with_two_results_keeps_a_node_for_its_output() -> None:
 def test_a_group_that_only_hands_on_what_it_got_keeps_a_node_for_its_output() -> None:
     graph = graph_of("Input:x Dense:g/a Layer:g Dense:y", "x>g/a x>g g>y")
     assert boxes(lay_out(graph, {"g"}))["g"].role == "output"
+
+
+def test_an_open_group_at_which_no_edge_ends_is_only_a_frame() -> None:
+    graph = graph_of("Input:x MatMul:s/a Add:s/b Scope:s Dense:y", "x>s/a s/a>s/b s/b>y")
+    drawing = lay_out(graph, {"s"})
+    assert list(boxes(drawing)) == ["x", "s/a", "s/b", "y"]
+    assert [frame.node.address for frame in drawing.frames] == ["s"]
+    assert [(line.source, line.target) for line in lay_out(graph).lines] == [("x", "s"), ("s", "y")]
+
+
+def test_a_layer_that_is_one_operation_made_on_the_fly_can_not_be_opened() -> None:
+    graph = graph_of("Input:x Pad:pad/~pad ZeroPadding2D:pad Conv2D:y", "x>pad/~pad pad/~pad>pad pad>y")
+    assert groups(graph) == ()
+    assert [(b.node.address, b.role) for b in lay_out(graph, {"pad"}).boxes][1] == ("pad", "layer")
+    assert visible_ancestor(graph, {"pad"}, "pad/~pad") == "pad"
 
 
 def test_collapsing_gives_each_edge_once() -> None:

@@ -29,9 +29,18 @@ class Visible:
 
 
 def groups(graph: Graph) -> tuple[str, ...]:
-    """Return the addresses of all calls that hold others, in call order."""
-    parents = {node.parent for node in graph.nodes}
-    return tuple(node.address for node in graph.nodes if node.address in parents)
+    """Return the addresses of all calls that can be opened, in call order.
+
+    A layer that holds nothing but one operation that it makes on the fly, such as a padding, is
+    that operation.
+    """
+    inside: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        inside.setdefault(node.parent, []).append(node)
+    trivial = {parent for parent, held in inside.items() if len(held) == 1 and held[0].name.startswith("~")}
+    return tuple(
+        node.address for node in graph.nodes if node.address in inside and node.address not in trivial
+    )
 
 
 def ancestors(graph: Graph, address: str) -> tuple[str, ...]:
@@ -58,28 +67,31 @@ def visible_ancestor(graph: Graph, opened: Collection[str], address: str) -> str
     nodes = {node.address: node for node in graph.nodes}
     call = address if address in nodes else address.rpartition(":")[0]
     call = call if call in nodes else resolve(address, tuple(nodes))
-    return next((a for a in enclosing(nodes, call) if a not in opened), call)
+    shown = set(opened).intersection(groups(graph))
+    return next((a for a in enclosing(nodes, call) if a not in shown), call)
 
 
 def collapse(graph: Graph, opened: Collection[str]) -> Visible:
     """Return the graph with every group that is not in `opened` drawn as one node.
 
     An open group has no node of its own where that would only repeat its last layer: the
-    frame stands for it, and the edges go on from that layer.
+    frame stands for it, and the edges go on from that layer. Nor has one where no edge ends, such as
+    a block or a name scope.
     """
     nodes = {node.address: node for node in graph.nodes}
     holders = set(groups(graph))
-    shown = _shown(nodes, opened)
+    shown = _shown(nodes, holders.intersection(opened))
     open_ones = {a for a in holders.intersection(opened) if shown[a] == a}
     edges = [(shown[e.source], shown[e.target]) for e in graph.edges if {e.source, e.target} <= shown.keys()]
     passed = _passed_through(open_ones, edges, nodes)
-    edges = [(_follow(passed, s), t) for s, t in edges if t not in passed]
+    followed = ((_follow(passed, s), t) for s, t in edges if t not in passed)
+    distinct = dict.fromkeys((s, t) for s, t in followed if s != t)
+    framed = open_ones.difference(*distinct)
     roles = {
         a: "output" if a in open_ones else "group" if a in holders else "layer"
         for a in nodes
-        if shown[a] == a and a not in passed
+        if shown[a] == a and a not in framed
     }
-    distinct = dict.fromkeys((s, t) for s, t in edges if s != t)
     frames = [node for node in graph.nodes if node.address in open_ones]
     frames.sort(key=lambda n: len(enclosing(nodes, n.address)))
     return Visible(roles, tuple(distinct), tuple(frames))

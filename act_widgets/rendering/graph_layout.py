@@ -49,7 +49,7 @@ class Box:
     x, y, width, height : float
         Left, top and size, in pixels of the drawing.
     hidden : int
-        Number of calls inside a closed group.
+        Number of calls inside a closed group; those that hold others are not counted.
     """
 
     node: Node
@@ -234,7 +234,8 @@ def _frames(graph: Graph, visible: Visible, corners: list[Point], raw: dict[str,
 
 def _boxes(graph: Graph, visible: Visible, stacks: list[list[str]], corners: list[Point]) -> tuple[Box, ...]:
     nodes = {node.address: node for node in graph.nodes}
-    inside = Counter(a for address in nodes for a in enclosing(nodes, address))
+    holders = {node.parent for node in graph.nodes}
+    inside = Counter(a for address in nodes.keys() - holders for a in enclosing(nodes, address))
     boxes = {}
     for stack, (x, top) in zip(stacks, corners, strict=True):
         y = top

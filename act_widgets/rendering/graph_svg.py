@@ -19,6 +19,8 @@ _ARROW = 6.0
 _PADDING = 6
 _LEGEND_ROW = 22
 _LINE_COLOUR = "#8c8c8c"
+# The kind of a name scope in a graph that no layers made.
+SCOPE = "Scope"
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/\\ "), frozenset("mwMWGOQ@%&—")
 
 
@@ -171,14 +173,19 @@ def _lines(box: Box) -> list[str]:
         return [shorten(box.node.kind, room)]
     if box.role == "output":
         return [shorten(f"output of {box.node.name}", room)]
-    kind = f"{box.hidden} layers" if box.role == "group" else box.node.kind
+    kind = _count(box.node, box.hidden) if box.role == "group" else box.node.kind
     return [shorten(kind, room, bold=True), shorten(box.node.name, room)]
+
+
+def _count(node: Node, hidden: int) -> str:
+    one = "operation" if node.kind == SCOPE else "layer"
+    return f"{hidden:,} {one}{'' if hidden == 1 else 's'}"
 
 
 def _facts(node: Node, hidden: int) -> list[str]:
     sizes = " × ".join("?" if n is None else str(n) for n in node.shape)
     facts = [node.kind]
-    facts += [f"{hidden} layers inside"] if hidden else []
+    facts += [f"{_count(node, hidden)} inside"] if hidden else []
     facts += [sizes] if sizes else []
     facts += [f"{node.parameters:,} parameters"] if node.parameters else []
     return [printable(fact) for fact in facts]

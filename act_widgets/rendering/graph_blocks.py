@@ -1,0 +1,361 @@
+"""Repeated blocks of a flat model, found by the layers' names and by what flows between them."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from ..model_graph import Graph, Node
+from .graph_groups import enclosing
+from .layer_families import is_minor
+
+BLOCK = "Block"
+# So many layers beside each other can be taken in; of more, repeated blocks are drawn as one box each.
+FEW = 40
+
+_TOKENS = re.compile(r"\d+|[^\W\d_]+|[_\W]+")
+Tokens = tuple[str, ...]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A call or a block among its siblings.
+
+    `prefix` and `suffix` are what its name begins and ends with; both empty for a name that Keras gave.
+    """
+
+    address: str
+    kind: str
+    prefix: Tokens = ()
+    suffix: Tokens = ()
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Items that are to become one, and the name of that."""
+
+    name: str
+    items: tuple[str, ...]
+    prefix: Tokens = ()
+
+
+def with_blocks(graph: Graph) -> Graph:
+    """Return a graph in which blocks that repeat are calls of their own, which hold their layers.
+
+    Only where more than `FEW` layers lie beside each other, normalisations and the like not
+    counted. There, layers become a block whose names begin (or end) with the same words and number,
+    such as ``conv2_block1``, if other numbers hold layers of the same classes. What has only Keras's
+    own name, such as ``add_3``, belongs to the block that it leads around. Where names tell nothing,
+    a block is what lies between two layers that everything passes, if it branches and is repeated.
+    Nothing becomes a block that would feed itself by way of others.
+
+    Parameters
+    ----------
+    graph : Graph
+
+    Returns
+    -------
+    Graph
+        With the same calls and edges; `parent` of some is a block. Blocks have the kind ``"Block"``, no tap,
+        and addresses that no call has: ``conv2_block1_*``, ``*_3``, ``…mixed0`` (all up to ``mixed0``).
+    """
+    nodes = {node.address: node for node in graph.nodes}
+    edges = _edges_by_level(graph, nodes)
+    levels: dict[str, list[Node]] = defaultdict(list)
+    for node in graph.nodes:
+        levels[node.parent if node.parent in nodes else ""].append(node)
+    taken = set(nodes)
+    parents: dict[str, str] = {}
+    for parent, siblings in levels.items():
+        _Level(parent, siblings, edges[parent], taken).find(parents)
+    return _rebuilt(graph, parents) if parents else graph
+
+
+class _Level:
+    """The calls inside one call, of which some become blocks."""
+
+    def __init__(
+        self, parent: str, siblings: Sequence[Node], edges: Iterable[tuple[str, str]], taken: set[str]
+    ) -> None:
+        self._parent = parent
+        self._items = {node.address: _item(node) for node in siblings}
+        self._flows(edges)
+        self._taken = taken
+
+    def _flows(self, edges: Iterable[tuple[str, str]]) -> None:
+        self._edges = frozenset(edges)
+        self._follow: dict[str, list[str]] = defaultdict(list)
+        self._before: dict[str, list[str]] = defaultdict(list)
+        for source, target in self._edges:
+            self._follow[source].append(target)
+            self._before[target].append(source)
+
+    def find(self, parents: dict[str, str]) -> None:
+        """Enter the block that each call or block is in, until few are left or nothing repeats."""
+        ways: tuple[Callable[[], list[_Block]], ...] = (self._by_prefix, self._by_suffix, self._by_flow)
+        while sum(not is_minor(item.kind) for item in self._items.values()) > FEW:
+            before = len(self._items)
+            for way in ways:
+                blocks = self._without_loops(way())
+                if blocks:
+                    self._contract(blocks, parents)
+                    break
+            if len(self._items) == before:
+                return
+
+    def _by_prefix(self) -> list[_Block]:
+        found: list[_Block] = []
+        used: set[str] = set()
+        longest = max(len(item.prefix) for item in self._items.values())
+        for length in range(longest, 0, -1):
+            named = [
+                (item.prefix[:length], item.address)
+                for item in self._items.values()
+                if item.address not in used and len(item.prefix) > length and _is_index(item.prefix, length)
+            ]
+            for key, members in self._alike(named):
+                used.update(members)
+                found.append(_Block("".join(key) + "_*", members, key))
+        return self._widened(found)
+
+    def _by_suffix(self) -> list[_Block]:
+        named = [(item.suffix, item.address) for item in self._items.values() if item.suffix]
+        return self._widened(
+            [_Block("*" + self._common_end(members), members) for _, members in self._alike(named)]
+        )
+
+    def _by_flow(self) -> list[_Block]:
+        """Return what lies between two items that everything passes, with the second of them."""
+        regions = [region for region in self._regions()[1:] if len(region) > 1]
+        kinds = Counter(map(self._kinds, regions))
+        return [
+            _Block("…" + region[-1].rpartition("/")[2], region)
+            for region in regions
+            if kinds[self._kinds(region)] > 1
+        ]
+
+    def _alike(self, named: Iterable[tuple[Tokens, str]]) -> list[tuple[Tokens, tuple[str, ...]]]:
+        """Return those of one name that hang together, if those of another number have the same kinds."""
+        by_name: dict[Tokens, list[str]] = defaultdict(list)
+        for name, address in named:
+            by_name[name].append(address)
+        parts = [
+            (name, part)
+            for name, members in by_name.items()
+            for part in self._connected(self._with_between(members))
+            if sum(not is_minor(self._items[a].kind) for a in part) > 1
+        ]
+        patterns = Counter((_pattern(name), self._kinds(part)) for name, part in parts)
+        repeated = {pattern for (pattern, _), count in patterns.items() if count > 1}
+        return [(name, part) for name, part in parts if _pattern(name) in repeated]
+
+    def _kinds(self, members: Iterable[str]) -> frozenset[str]:
+        return frozenset(self._items[a].kind for a in members)
+
+    def _with_between(self, members: Sequence[str]) -> list[str]:
+        """Return the items and all between them that has no name of its own."""
+        inside = set(members)
+        between = self._reached(inside, self._follow) & self._reached(inside, self._before) - inside
+        return [a for a in self._items if a in inside or a in between]
+
+    def _reached(self, members: set[str], edges: dict[str, list[str]]) -> set[str]:
+        """Return what is reached from the items without passing any that has a name of its own."""
+        found: set[str] = set()
+        waiting = list(members)
+        while waiting:
+            fresh = {a for a in edges[waiting.pop()] if not self._items[a].prefix} - found
+            found |= fresh
+            waiting += fresh
+        return found
+
+    def _common_end(self, members: Sequence[str]) -> str:
+        """Return what the names of the items end with: a number, and the words before it."""
+        names = [item.prefix[::-1] for a in members if (item := self._items[a]).suffix]
+        same = itertools.takewhile(lambda tokens: len(set(tokens)) == 1, zip(*names, strict=False))
+        return "".join(tokens[0] for tokens in reversed(list(same)))
+
+    def _connected(self, members: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the parts of `members` between which nothing flows directly."""
+        part = {address: address for address in members}
+
+        def find(address: str) -> str:
+            while part[address] != address:
+                part[address] = address = part[part[address]]
+            return address
+
+        for source, target in self._edges:
+            if source in part and target in part:
+                part[find(source)] = find(target)
+        parts: dict[str, list[str]] = defaultdict(list)
+        for address in members:
+            parts[find(address)].append(address)
+        return [tuple(addresses) for addresses in parts.values()]
+
+    def _widened(self, blocks: list[_Block]) -> list[_Block]:
+        """Return blocks with all of their regions, where no name says that something there is not theirs."""
+        regions = {address: region for region in self._regions() for address in region}
+        wide = []
+        for block in blocks:
+            around = {other for address in block.items for other in regions.get(address, (address,))}
+            is_alone = not any(self._items[a].prefix for a in around.difference(block.items))
+            items = tuple(a for a in self._items if a in around) if is_alone else block.items
+            wide.append(replace(block, items=items))
+        return wide
+
+    def _regions(self) -> list[tuple[str, ...]]:
+        """Return the items in parts that each end with one that everything passes."""
+        order = _in_order(self._items, self._edges)
+        if len(order) < len(self._items):  # there are loops
+            return []
+        place = {address: i for i, address in enumerate(order)}
+        reach = [0] * len(order)
+        for source, target in self._edges:
+            reach[place[source]] = max(reach[place[source]], place[target])
+        regions, inside, furthest = [], [], 0
+        for i, address in enumerate(order):
+            inside.append(address)
+            if furthest <= i:
+                regions.append(tuple(inside))
+                inside = []
+            furthest = max(furthest, reach[i])
+        return [*regions, tuple(inside)] if inside else regions
+
+    def _without_loops(self, blocks: list[_Block]) -> list[_Block]:
+        """Return the blocks apart from each other, less those that would feed themselves by way of others."""
+        taken: set[str] = set()
+        apart = []
+        for block in blocks:
+            if taken.isdisjoint(block.items):
+                apart.append(block)
+                taken.update(block.items)
+        blocks = apart
+        inside = {address: block for block in blocks for address in block.items}
+        edges = self._joined(inside)
+        looped = _in_loops((inside.get(a, a) for a in self._items), edges)
+        return [block for block in blocks if block not in looped]
+
+    def _joined(self, inside: dict[str, _Block] | dict[str, str]) -> set[tuple[Any, Any]]:
+        """Return the edges between items or what they are inside of."""
+        edges = ((inside.get(s, s), inside.get(t, t)) for s, t in self._edges)
+        return {(s, t) for s, t in edges if s != t}
+
+    def _contract(self, blocks: list[_Block], parents: dict[str, str]) -> None:
+        """Put each block in the place of its items."""
+        start = f"{self._parent}/" if self._parent else ""
+        inside: dict[str, str] = {}
+        made: dict[str, _Item] = {}
+        for block in blocks:
+            address = start + block.name
+            while address in self._taken:
+                address += "*"
+            self._taken.add(address)
+            inside.update(dict.fromkeys(block.items, address))
+            made[block.items[-1]] = _Item(address, BLOCK, block.prefix)
+            parents[address] = self._parent
+        parents.update(inside)
+        kept = (made.get(a, item) for a, item in self._items.items() if a in made or a not in inside)
+        self._items = {item.address: item for item in kept}
+        self._flows(self._joined(inside))
+
+
+def _item(node: Node) -> _Item:
+    tokens = tuple(_TOKENS.findall(node.name))
+    stem = "".join(token for token in tokens if token.isalpha()).lower()
+    # What Keras or TensorFlow called a layer by its class says nothing of where it belongs.
+    if stem == _letters(node.kind) or node.name.startswith("~"):
+        return _Item(node.address, node.kind)
+    suffix = tokens[-1:] if tokens[-1].isdigit() else ()
+    return _Item(node.address, node.kind, tokens, suffix)
+
+
+def _letters(kind: str) -> str:
+    return "".join(c for c in re.sub(r"V\d+$", "", kind) if c.isalpha()).lower()
+
+
+def _is_index(tokens: Tokens, length: int) -> bool:
+    """Whether the first tokens end with a number, or with a number and a letter such as ``2a``."""
+    last = tokens[length - 1]
+    return last.isdigit() or (
+        length > 1 and len(last) == 1 and last.isalpha() and tokens[length - 2].isdigit()
+    )
+
+
+def _pattern(tokens: Tokens) -> Tokens:
+    return tuple("#" if _is_index(tokens, i + 1) else token for i, token in enumerate(tokens))
+
+
+def _edges_by_level(graph: Graph, nodes: dict[str, Node]) -> dict[str, set[tuple[str, str]]]:
+    """Return the edges between the calls inside each call; those into and out of it are left out."""
+    chains = {address: (*enclosing(nodes, address), address) for address in nodes}
+    edges: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for edge in graph.edges:
+        if edge.source not in chains or edge.target not in chains:
+            continue
+        parent = ""
+        for source, target in zip(chains[edge.source], chains[edge.target], strict=False):
+            if source != target:
+                edges[parent].add((source, target))
+                break
+            parent = source
+    return edges
+
+
+def _in_order(items: Iterable[_T], edges: Iterable[tuple[_T, _T]]) -> list[_T]:
+    """Return the items, each after those that feed it, else as given; less what is behind a loop."""
+    place = {item: i for i, item in enumerate(items)}
+    follow: dict[_T, list[_T]] = defaultdict(list)
+    waiting = Counter(target for _, target in edges)
+    for source, target in edges:
+        follow[source].append(target)
+    ready = [(i, item) for item, i in place.items() if not waiting[item]]
+    done = []
+    while ready:
+        _, item = heapq.heappop(ready)
+        done.append(item)
+        for target in follow[item]:
+            waiting[target] -= 1
+            if not waiting[target]:
+                heapq.heappush(ready, (place[target], target))
+    return done
+
+
+def _in_loops(items: Iterable[_T], edges: Collection[tuple[_T, _T]]) -> set[_T]:
+    """Return the items that feed themselves, or lie between two such."""
+    everything = dict.fromkeys(items)
+    back = [(target, source) for source, target in edges]
+    return set(everything).difference(_in_order(everything, edges), _in_order(everything, back))
+
+
+def _rebuilt(graph: Graph, parents: dict[str, str]) -> Graph:
+    """Return a graph with the blocks in it, each after the last call inside it."""
+    calls = [replace(node, parent=parents.get(node.address, node.parent)) for node in graph.nodes]
+    blocks = parents.keys() - {node.address for node in calls}
+    inside: dict[str, list[Node]] = defaultdict(list)
+    for node in calls:
+        for block in _around(node.address, parents, blocks):
+            inside[block].append(node)
+    found = []
+    for node in calls:
+        found.append(node)
+        ending = [b for b in _around(node.address, parents, blocks) if inside[b][-1] is node]
+        found += [_block(block, inside[block], parents[block]) for block in ending]
+    return Graph(graph.name, tuple(found), graph.edges)
+
+
+def _around(address: str, parents: dict[str, str], blocks: Collection[str]) -> list[str]:
+    """Return the blocks around a call, innermost first."""
+    chain: list[str] = []
+    while (address := parents.get(address, "")) in blocks:
+        chain.append(address)
+    return chain
+
+
+def _block(address: str, members: Sequence[Node], parent: str) -> Node:
+    layers = {node.address.partition("#")[0]: node.parameters for node in members}
+    return Node(address, BLOCK, members[-1].shape, sum(layers.values()), parent)
