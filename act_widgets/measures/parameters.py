@@ -12,7 +12,8 @@ _WORDS = (
 
 def _measured(asked: Asked) -> Measured:
     values = {node.address: float(node.parameters) for node in asked.graph.nodes}
-    return Measured("parameters", values, float(asked.reader.source.parameters), _WORDS, {})
+    total = asked.graph.parameters
+    return Measured("parameters", values, None if total is None else float(total), _WORDS, {})
 
 
 PARAMETERS = Measure(

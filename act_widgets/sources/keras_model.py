@@ -124,12 +124,7 @@ class KerasSource:
 
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges."""
-        return read_graph(self.traces.trace(inputs).seen(inputs), self.name, self.model.count_params())
-
-    @property
-    def parameters(self) -> int:
-        """Number of the model's weights, each counted once."""
-        return parameters(self.model)
+        return read_graph(self.traces.trace(inputs).seen(inputs), self.name, parameters(self.model))
 
     def timed(self, inputs: Inputs) -> Timed:
         """Run the model once, eagerly, with a clock at each call."""

@@ -206,10 +206,6 @@ class Source(Protocol):
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges. Traces the model the first time."""
 
-    @property
-    def parameters(self) -> int:
-        """Number of the model's weights, each counted once."""
-
     def timed(self, inputs: Inputs) -> Timed:
         """Run the model once with a clock at each call."""
 
