@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator
 
-from tests.browser.lab import Lab
+from tests.browser.front import Front
 
 DIGITS = """
 import act_widgets as aw
@@ -19,12 +19,12 @@ BUSY = """code => {
 }"""
 
 
-def settle(lab: Lab) -> None:
+def settle(lab: Front) -> None:
     """Wait until the kernel has computed all that was asked for, and the page has drawn it."""
     lab.wait_idle()
     assert lab.value("__import__('act_widgets.widgets.worker', fromlist=['']).worker_of(ex.session).wait()")
     lab.wait_idle()
 
 
-def card(lab: Lab, name: str) -> Locator:
+def card(lab: Front, name: str) -> Locator:
     return lab.page.locator(f".aw-{name}").first

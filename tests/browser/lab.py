@@ -2,59 +2,37 @@
 
 from __future__ import annotations
 
-import ast
-import base64
-import io
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from tests.browser.front import (
+    CELL_SECONDS,
+    EMPTY_NOTEBOOK,
+    PAGE_SECONDS,
+    STATE_SECONDS,
+    CellError,
+    Front,
+    plain,
+)
 from tests.browser.server import JupyterServer
 
 SCRIPT = Path(__file__).with_name("page.js")
 VIEWPORT = (1280, 900)
 PATH = "test.ipynb"
 
-# Seconds. They bound a hang; nothing waits that long on purpose. The first cell may import TensorFlow
-# on a machine that is busy with something else.
-PAGE_SECONDS = 120
-CELL_SECONDS = 300
-STATE_SECONDS = 60
-
 # Console errors that are not ours, each with its reason.
 ALLOWED_CONSOLE_ERRORS: tuple[str, ...] = (
-    # The server refuses a page of Notebook 7 a font of Notebook's own once JupyterLab was opened beside it.
-    r"403 \(Forbidden\) \(http://127\.0\.0\.1:\d+/static/notebook/\w+\.woff2",
+    # The server refuses JupyterLab and Notebook 7 a font of their own once the other was opened beside it.
+    r"403 \(Forbidden\) \(http://127\.0\.0\.1:\d+/static/(lab|notebook)/\w+\.woff2",
 )
-
-# The same of uncaught errors.
-ALLOWED_PAGE_ERRORS: tuple[str, ...] = (
-    # anywidget says so of what is drawn after more than two seconds. It is drawn all the same, and nothing of
-    # ours listens by way of anywidget (docs/decisions/0011).
-    r"\[anywidget\] Failed to initialize model\.",
-    # Notebook 7.6 throws these while it is loaded, also without any widget.
-    r"Cannot read properties of undefined \(reading 'schema'\)",
-    r"Command 'filebrowser:open-path' not registered",
-)
-
-EMPTY_NOTEBOOK = {
-    "cells": [],
-    "metadata": {
-        "kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    },
-    "nbformat": 4,
-    "nbformat_minor": 5,
-}
 
 # Forgets a test's names and closes its widgets.
 CLEAN_UP = """
@@ -69,11 +47,7 @@ _clean_up()
 """
 
 
-class CellError(AssertionError):
-    """A cell raised an exception; the message is its traceback."""
-
-
-class Lab:
+class Lab(Front):
     """One notebook with one kernel, in one page of JupyterLab or Notebook 7.
 
     A test asks for the fixture ``lab`` and finds an empty notebook with a kernel that knows no names of
@@ -86,24 +60,16 @@ class Lab:
     browser : playwright.sync_api.Browser
     app : {"lab", "notebook"}
         JupyterLab or Notebook 7.
-
-    Attributes
-    ----------
-    page : playwright.sync_api.Page
-        For everything that has no method here.
-    errors : list of str
-        What went wrong in the page since the test began.
     """
 
     def __init__(self, server: JupyterServer, browser: Browser, app: str = "lab") -> None:
+        super().__init__()
         self.server = server
-        self.errors: list[str] = []
         self._app = app
         self._browser = browser
         self._allowed: list[str] = []
         self._file = ""
         self._context: BrowserContext
-        self.page: Page
         self.fresh()
 
     # A new beginning
@@ -118,11 +84,7 @@ class Lab:
             viewport={"width": width, "height": height}, reduced_motion="reduce"
         )
         self._context.add_init_script(path=SCRIPT)
-        self.page = self._context.new_page()
-        self.page.set_default_timeout(STATE_SECONDS * 1000)
-        self.page.set_default_navigation_timeout(PAGE_SECONDS * 1000)
-        self.page.on("pageerror", self._on_page_error)
-        self.page.on("crash", lambda: self.errors.append("the page crashed"))
+        self.watch(self._context.new_page())
         self.page.on("console", self._on_console)
         # A workspace of its own: one that is loaded again opens what others have open in it.
         workspace = f"lab/workspaces/{Path(path).stem}/tree/{path}?reset&"
@@ -172,7 +134,7 @@ class Lab:
         outputs: list[dict[str, Any]] = self._do("runCell", index, seconds=seconds)
         for output in outputs:
             if output["output_type"] == "error":
-                raise CellError(_plain("\n".join(output["traceback"])))
+                raise CellError(plain("\n".join(output["traceback"])))
         self.wait_drawn()
         return outputs
 
@@ -197,18 +159,6 @@ class Lab:
 
     # The kernel
 
-    def python(self, code: str, seconds: float = CELL_SECONDS) -> None:
-        """Run code in the kernel without a cell."""
-        self._execute(code, None, seconds)
-
-    def value(self, expression: str, seconds: float = CELL_SECONDS) -> Any:
-        """Return the value of a Python expression in the kernel, by way of JSON."""
-        wrapped = f"__import__('json').dumps(({expression}), default=lambda x: x.tolist())"
-        answer = self._execute("", wrapped, seconds)["user_expressions"]["value"]
-        if answer["status"] != "ok":
-            raise CellError(_plain("\n".join(answer["traceback"])))
-        return json.loads(ast.literal_eval(answer["data"]["text/plain"]))
-
     def restart(self) -> None:
         """Restart the kernel; the cells stay."""
         self._do("restartKernel", seconds=PAGE_SECONDS)
@@ -226,7 +176,7 @@ class Lab:
         argument = {"code": code, "expression": expression}
         reply: dict[str, Any] = self._do("execute", argument, seconds=seconds)
         if reply["status"] != "ok":
-            raise CellError(_plain("\n".join(reply.get("traceback", [reply["status"]]))))
+            raise CellError(plain("\n".join(reply.get("traceback", [reply["status"]]))))
         return reply
 
     # The page
@@ -260,28 +210,7 @@ class Lab:
         # JupyterLab fails to take its curtain away twice, if the theme changes again before it has gone.
         self.wait_for("() => !document.getElementById('jupyterlab-splash')")
 
-    def set_viewport(self, width: int, height: int) -> None:
-        """Give the page a size in CSS pixels."""
-        self.page.set_viewport_size({"width": width, "height": height})
-
-    def screenshot(self, element: Locator, path: str | Path | None = None) -> np.ndarray:
-        """Return what the user sees of an element, ``(height, width, 3) uint8``; keep it as a file too."""
-        picture = element.screenshot(path=path, animations="disabled")
-        return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
-
-    def pixels(self, canvas: Locator) -> np.ndarray:
-        """Return what was drawn on a canvas, ``(height, width, 4) uint8``, as the page holds it."""
-        return pixels_of(canvas)
-
     # Waiting
-
-    def wait_for(self, condition: str, argument: Any = None, seconds: float = STATE_SECONDS) -> None:
-        """Wait until a JavaScript function of one argument returns something true."""
-        try:
-            self.page.wait_for_function(condition, arg=argument, timeout=seconds * 1000)
-        except PlaywrightTimeout as error:
-            self.check()
-            raise TimeoutError(f"after {seconds} s it is not so: {condition} {argument or ''}") from error
 
     def wait_drawn(self, seconds: float = STATE_SECONDS) -> None:
         """Wait until no output of the notebook waits for its widget."""
@@ -291,33 +220,15 @@ class Lab:
         """Wait until the kernel has nothing to do."""
         self.wait_for("() => testLab.isIdle()", seconds=seconds)
 
-    def until(self, question: Callable[[], Any], seconds: float = STATE_SECONDS) -> Any:
-        """Ask the same question, once per frame of the page, until the answer is true; return it.
-
-        Raises
-        ------
-        TimeoutError
-            With the last answer.
-        """
-        end = time.monotonic() + seconds
-        while not (answer := question()):
-            if time.monotonic() > end:
-                self.check()
-                raise TimeoutError(f"after {seconds} s the answer is still {answer!r}")
-            self.page.evaluate("() => new Promise(requestAnimationFrame)")
-        return answer
-
     # Errors
 
-    def check(self) -> None:
-        """Fail if anything went wrong in the page, or in a widget's callback in the kernel."""
-        found = [*self.errors, *self.page.evaluate("testLab.kernelErrors")]
+    def found(self) -> list[str]:
+        """Return what went wrong in the page, or in a widget's callback in the kernel."""
+        found = [*super().found(), *self.page.evaluate("testLab.kernelErrors")]
         shown = self.page.get_by_text("Error displaying widget").count()
         if shown:
             found.append(f"{shown} x 'Error displaying widget' in the page")
-        found = [_plain(text) for text in found]
-        bad = [text for text in found if not any(re.search(a, text) for a in self._allowed)]
-        assert not bad, "\n".join(["errors in the page:", *bad])
+        return [text for text in found if not any(re.search(a, plain(text)) for a in self._allowed)]
 
     @contextmanager
     def expect_error(self, pattern: str) -> Iterator[None]:
@@ -325,11 +236,7 @@ class Lab:
         self._allowed.append(pattern)
         yield
         kernel = "() => testLab.kernelErrors"
-        self.until(lambda: re.search(pattern, _plain("\n".join([*self.errors, *self.page.evaluate(kernel)]))))
-
-    def _on_page_error(self, error: PlaywrightError) -> None:
-        if not is_allowed(str(error)):
-            self.errors.append(f"page error: {error}")
+        self.until(lambda: re.search(pattern, plain("\n".join([*self.errors, *self.page.evaluate(kernel)]))))
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type != "error":
@@ -350,20 +257,3 @@ class Lab:
         if "error" in outcome:
             raise PlaywrightError(outcome["error"])
         return outcome["value"]
-
-
-def is_allowed(error: str) -> bool:
-    """Whether an uncaught error of a page is known, and none of ours."""
-    return any(re.search(allowed, error) for allowed in ALLOWED_PAGE_ERRORS)
-
-
-def pixels_of(canvas: Locator) -> np.ndarray:
-    """Return what was drawn on a canvas, ``(height, width, 4) uint8``, as the page holds it."""
-    url = canvas.evaluate("canvas => canvas.toDataURL('image/png')")
-    picture = base64.b64decode(url.partition(",")[2])
-    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGBA"))
-
-
-def _plain(text: str) -> str:
-    """Return text without the colours of a terminal."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)

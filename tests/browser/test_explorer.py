@@ -10,55 +10,58 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.digits import BUSY, DIGITS, card, settle
+from tests.browser.front import Front
 from tests.browser.lab import Lab
 
 VIRIDIS = (cmap.Colormap("viridis").lut(254)[:, :3] * 255).round()
 CANVASES = ("FeatureMaps", "ChannelView", "AttributionView")
 
 
-def canvas(lab: Lab, name: str) -> Locator:
+# In one message, since tests ask until something has changed.
+SHOWN = """canvases => {
+    const card = name => document.querySelector(`.aw-${name}`);
+    const words = (name, selector) => card(name).querySelector(selector)?.innerText;
+    return {
+        ...Object.fromEntries(canvases.map(name => [name, card(name).querySelector("canvas").toDataURL()])),
+        Histogram: card("Histogram").querySelector("path.line").getAttribute("d"),
+        LayerPicker: words("LayerPicker", "[role=treeitem][aria-selected=true]"),
+        ChannelSlider: words("ChannelSlider", ".widget-readout"),
+        Predictions: card("Predictions").innerHTML,
+        ClassSelector: words("ClassSelector", "[role=treeitem][aria-selected=true]"),
+        GraphView: card("GraphView").querySelector("svg").outerHTML,
+    };
+}"""
+# Waits for five frames in which nothing was drawn.
+QUIET = """async canvases => {
+    const drawn = () => canvases.map(name => document.querySelector(`.aw-${name} canvas`).toDataURL()).join();
+    for (let last = drawn(), quiet = 0, now; quiet < 5; last = now) {
+        await new Promise(requestAnimationFrame);
+        now = drawn();
+        quiet = now === last ? quiet + 1 : 0;
+    }
+}"""
+
+
+def canvas(lab: Front, name: str) -> Locator:
     return card(lab, name).locator("canvas").first
 
 
-def pictures(lab: Lab) -> dict[str, np.ndarray]:
+def pictures(lab: Front) -> dict[str, np.ndarray]:
     return {name: lab.pixels(canvas(lab, name)) for name in CANVASES}
 
 
-def settled_pictures(lab: Lab) -> dict[str, np.ndarray]:
+def settled_pictures(lab: Front) -> dict[str, np.ndarray]:
     """Return the pictures once the page has drawn what it was told: it decodes and draws in its own time."""
-    seen: list[dict[str, np.ndarray]] = []
-
-    def is_quiet() -> bool:
-        seen.append(pictures(lab))
-        last = seen[-6:]
-        return len(last) == 6 and all(np.array_equal(last[0][n], now[n]) for now in last for n in CANVASES)
-
-    lab.until(is_quiet)
-    return seen[-1]
+    lab.page.evaluate(QUIET, CANVASES)
+    return pictures(lab)
 
 
-def bars(lab: Lab) -> str | None:
-    return card(lab, "Histogram").locator("path.line").get_attribute("d")
-
-
-def shown(lab: Lab) -> dict[str, object]:
+def shown(lab: Front) -> dict[str, object]:
     """Return all that a reader sees of the linked views."""
-    return {
-        **{name: picture.tobytes() for name, picture in pictures(lab).items()},
-        "Histogram": bars(lab),
-        "LayerPicker": chosen_entry(lab, "LayerPicker"),
-        "ChannelSlider": card(lab, "ChannelSlider").locator(".widget-readout").inner_text(),
-        "Predictions": card(lab, "Predictions").inner_html(),
-        "ClassSelector": chosen_entry(lab, "ClassSelector"),
-        "GraphView": card(lab, "GraphView").locator("svg").first.evaluate("s => s.outerHTML"),
-    }
+    return lab.page.evaluate(SHOWN, CANVASES)
 
 
-def chosen_entry(lab: Lab, name: str) -> str:
-    return card(lab, name).locator("[role=treeitem][aria-selected=true]").inner_text()
-
-
-def wait_changed(lab: Lab, before: dict[str, object], names: set[str]) -> dict[str, object]:
+def wait_changed(lab: Front, before: dict[str, object], names: set[str]) -> dict[str, object]:
     """Wait until all views in `names` show something else than before, and return what is shown."""
 
     def changed() -> dict[str, object] | None:
@@ -81,7 +84,7 @@ def cells(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return picture[rows][:, columns, :3].astype(float)
 
 
-def assert_channel_view_is_true(lab: Lab) -> None:
+def assert_channel_view_is_true(lab: Front) -> None:
     """The large map holds, cell for cell, the colours of the activation that the model computed."""
     values = np.array(
         lab.value(
@@ -98,8 +101,9 @@ def assert_channel_view_is_true(lab: Lab) -> None:
     lab.until(agrees)
 
 
-def click_on_canvas(lab: Lab, name: str, x: float, y: float) -> None:
+def click_on_canvas(lab: Front, name: str, x: float, y: float) -> None:
     """Click at a place given in canvas pixels."""
+    canvas(lab, name).scroll_into_view_if_needed()
     box = canvas(lab, name).bounding_box()
     size = canvas(lab, name).evaluate("c => [c.width, c.height]")
     assert box is not None
@@ -169,7 +173,7 @@ def test_every_choice_changes_every_linked_view_and_runs_the_model_no_more(page:
     lab.check()
 
 
-def pick_layer(lab: Lab, name: str) -> None:
+def pick_layer(lab: Front, name: str) -> None:
     search = card(lab, "LayerPicker").get_by_role("searchbox")
     search.fill(name)
     card(lab, "LayerPicker").get_by_role("treeitem", name=f"{name} ").click()
@@ -196,10 +200,10 @@ def test_many_changes_leave_nothing_behind_in_the_page(page: Lab):
     elements = "document.querySelectorAll('.aw-explorer *').length"
     lab.python(change)
     settle(lab)
-    before, chart = lab.page.evaluate(elements), bars(lab)
+    before, chart = lab.page.evaluate(elements), shown(lab)["Histogram"]
     lab.python(change)
     settle(lab)
-    lab.until(lambda: bars(lab) == chart)
+    lab.until(lambda: shown(lab)["Histogram"] == chart)
     assert lab.page.evaluate(elements) == before
 
 

@@ -7,13 +7,14 @@ import pytest
 from playwright.sync_api import Locator
 
 from tests.browser.digits import card, settle
+from tests.browser.front import Front
 from tests.browser.lab import Lab
 from tests.browser.test_explorer import canvas, cells, expected_colours, pick_layer, settled_pictures
 
 LABEL = "Light up values "
 
 
-def draw(lab: Lab, start: float, stop: float) -> None:
+def draw(lab: Front, start: float, stop: float) -> None:
     """Drag over the histogram, from a share of its width to another."""
     chart = card(lab, "Histogram").locator(".selector .overlay")
     chart.scroll_into_view_if_needed()
@@ -27,7 +28,7 @@ def draw(lab: Lab, start: float, stop: float) -> None:
     settle(lab)
 
 
-def chosen(lab: Lab) -> list[float] | None:
+def chosen(lab: Front) -> list[float] | None:
     return lab.value("ex.selection.value_range")
 
 
@@ -35,7 +36,7 @@ def field(lab: Lab, name: str) -> Locator:
     return card(lab, "Histogram").get_by_label(LABEL + name)
 
 
-def wait_lit(lab: Lab) -> np.ndarray:
+def wait_lit(lab: Front) -> np.ndarray:
     """Wait until exactly the numbers in the range have their colours in the large map; return which."""
     numbers = "ex.session.activation(ex.selection.layer)[ex.selection.sample, ..., ex.selection.channel]"
     values, ends = np.array(lab.value(numbers)), chosen(lab)
