@@ -20,6 +20,7 @@ from PIL import Image
 
 import act_widgets as aw
 from act_widgets.widgets.base import View
+from act_widgets.widgets.changing_list import ChangingList
 from act_widgets.widgets.choice_list import ChoiceList
 from act_widgets.widgets.worker import worker_of
 
@@ -77,17 +78,20 @@ def entry_of(choices: ChoiceList) -> str:
     return f"{option.name} {option.facts}"
 
 
-def pick(dropdown: ipywidgets.Dropdown, label: str) -> None:
+def pick(choices: ipywidgets.Dropdown | ChangingList, label: str) -> None:
     """Choose the entry that begins with `label`, as the page does."""
-    labels = [words for words, _ in dropdown.options]
-    (index,) = [i for i, words in enumerate(labels) if words == label] or [
-        i for i, words in enumerate(labels) if words.startswith(label)
+    by_key = isinstance(choices, ChangingList)
+    entries = choices.options if by_key else [(i, words) for i, (words, _) in enumerate(choices.options)]
+    (key,) = [key for key, words in entries if words == label] or [
+        key for key, words in entries if words.startswith(label)
     ]
-    dropdown.set_state({"index": index})
+    choices.set_state({"chosen" if by_key else "index": key})
 
 
-def label_of(dropdown: ipywidgets.Dropdown) -> str:
-    return dropdown.options[dropdown.index][0]
+def label_of(choices: ipywidgets.Dropdown | ChangingList) -> str:
+    if isinstance(choices, ChangingList):
+        return dict(choices.options)[choices.chosen]
+    return choices.options[choices.index][0]
 
 
 def decoded(png: bytes) -> np.ndarray:

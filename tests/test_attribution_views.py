@@ -325,7 +325,7 @@ def test_a_channel_explained_sets_off_no_class_and_has_no_choice_of_scores(digit
         settle(explorer.session)
         assert [alert_of(view) for view in views if alert_of(view)] == []
         assert "aw-row-chosen" not in views.predictions._rows.value
-        assert views.method_picker._scores.layout.display == "none"
+        assert views.method_picker._scores.face.layout.display == "none"
         assert explorer.png().startswith(b"\x89PNG")
     send(views.trust._wishes["Curves"], True)
     settle(explorer.session)
@@ -334,7 +334,7 @@ def test_a_channel_explained_sets_off_no_class_and_has_no_choice_of_scores(digit
     choose_entry(views.class_selector._list, f"{labels[7]} ")
     settle(explorer.session)
     assert views.predictions._rows.value.count("aw-row-chosen") == 3
-    assert views.method_picker._scores.layout.display == ""
+    assert views.method_picker._scores.face.layout.display == ""
     assert label_of(views.method_picker._scores) == "probabilities"
     assert views.trust._axes[1].scale.max == 1
     explorer.close()
@@ -418,7 +418,7 @@ def test_an_input_without_a_name_is_called_the_input():
 def test_a_regression_is_explained_by_its_output_values(units):
     model, x = small(units, None), batch(2, 6, 6, 2)
     cards = Cards(model, x)
-    assert cards.picker._scores.layout.display == "none"
+    assert cards.picker._scores.face.layout.display == "none"
     value = float(model(x)[0, units - 1])
     for title, (name, *_) in METHODS.items():
         cards.choose(title, **({"masks": 50} if title == "RISE" else {}))

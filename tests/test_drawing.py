@@ -19,6 +19,7 @@ from act_widgets.rendering.pictures import Scale
 from act_widgets.widgets.text import number
 from act_widgets.widgets.worker import worker_of
 
+from .cards import pick
 from .ranks import RANKS, decoder, film, flat_picture, recurrent, signal, vectors, vision_transformer, volume
 from .screen import alert_of, text_of
 from .zoo import batch, shaken
@@ -308,8 +309,7 @@ def test_what_one_token_looks_at_lies_over_the_picture():
 
 def test_the_output_of_attention_is_a_choice_away():
     screen = Screen(vision_transformer(), "heads")
-    offered = {axes.words: axes for axes in screen.session.axes.choices("heads")}
-    screen.grid._axes.list.value = offered["patches (8 × 8) × features"]
+    pick(screen.grid._axes.list, "patches (8 × 8) × features")
     np.testing.assert_array_equal(screen.view.array, screen.values[1:, 0].reshape(8, 8))
     screen.session.selection.channel = 5
     np.testing.assert_array_equal(screen.view.array, screen.values[1:, 5].reshape(8, 8))

@@ -11,6 +11,7 @@ import act_widgets as aw
 from act_widgets.rendering.axes import Axes
 from act_widgets.widgets.worker import worker_of
 
+from .cards import label_of, pick
 from .ranks import film, picture, vision_transformer, volume
 from .screen import alert_of, text_of
 from .zoo import batch, shaken
@@ -83,8 +84,8 @@ def test_every_view_of_the_session_follows_and_no_other():
     views = [aw.FeatureMaps(session), aw.FeatureMaps(session), aw.ChannelView(session)]
     apart = aw.FeatureMaps(other)
     assert views[0].array.shape == (4, 6, 5)
-    views[0]._axes.list.value = next(a for a in session.axes.choices("conv") if str(a).startswith("channels"))
-    assert [view._axes.list.value for view in views] == [session.axes["conv"]] * 3
+    pick(views[0]._axes.list, "channels × depth")
+    assert [label_of(view._axes.list) for view in views] == [session.axes["conv"].words] * 3
     assert views[1].array.shape[0] == 8 and views[2].array.ndim == 2
     assert apart.array.shape == (4, 6, 5)
     assert not any(alert_of(view) for view in views)
@@ -187,10 +188,10 @@ def test_the_axes_are_on_the_screen():
     session = aw.Session(*vision_transformer())
     session.selection.layer = "mix"
     grid = aw.FeatureMaps(session)
-    assert grid._axes.list.label == "patches (8 × 8) × features"
+    assert label_of(grid._axes.list) == "patches (8 × 8) × features"
     assert "64 patches lie as 8 × 8 · 1 token before them left out" in text_of(grid._axes._remark.value)
     session.selection.layer = "patch"
-    assert grid._axes.list.label == "height × width × channels"
+    assert label_of(grid._axes.list) == "height × width × channels"
     assert text_of(grid._axes._remark.value) == ""
 
 

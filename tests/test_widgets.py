@@ -17,6 +17,7 @@ import act_widgets as aw
 from act_widgets.widgets.base import View
 from act_widgets.widgets.worker import Worker, worker_of
 
+from .cards import label_of, pick
 from .screen import alert_of, text_of
 
 LAYERS = keras.layers
@@ -459,11 +460,17 @@ def test_the_newest_wish_of_an_owner_replaces_the_waiting_one():
 
 
 def test_a_choice_among_entries_that_are_gone_changes_nothing(explorer):
-    """The page tells the place of an entry in the list that it showed."""
-    axes = explorer.views.feature_maps._axes.list
-    before = axes.value, explorer.session.axes["block1_relu"]
-    axes.set_state({"index": len(axes.options)})
-    assert (axes.value, explorer.session.axes["block1_relu"]) == before
-    assert alert_of(explorer.views.feature_maps) == ""
-    axes.set_state({"index": 1})
-    assert explorer.session.axes["block1_relu"] == axes.value != before[0]
+    """The page may answer with an entry of the layer that it showed before."""
+    session, maps = explorer.session, explorer.views.feature_maps
+    axes, told = maps._axes.list, []
+    stale = next(key for key, words in axes.options if words != label_of(axes))
+    explorer.selection.layer = "block2_relu2"
+    before, chosen = session.axes.chosen, axes.chosen
+    axes._send = lambda message, **rest: told.append(message)
+    axes.set_state({"chosen": stale})
+    assert (session.axes.chosen, axes.chosen) == (before, chosen)
+    assert told[-1]["state"] == {"chosen": chosen}, "the page goes back to what is chosen"
+    assert alert_of(maps) == ""
+    pick(axes, "channels × height × width")
+    assert session.axes["block2_relu2"].words == label_of(axes) == "channels × height × width"
+    del session.axes["block2_relu2"]

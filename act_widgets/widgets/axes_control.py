@@ -24,15 +24,16 @@ class AxesControl:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self.list = ChangingList(layout={"width": "auto"}, tooltip="What the layer's axes are")
-        self.list.add_class("aw-wide")
+        self.list = ChangingList(hint="What the layer's axes are")
+        self.list.face.add_class("aw-wide")
+        self._layer, self._offered = "", dict[str, Axes]()
         self.sliders: dict[str, ipywidgets.IntSlider] = {}
         self._boxes = ipywidgets.VBox()
         self._remark = ipywidgets.HTML()
         self._shown: tuple | None = None
-        self.widget = ipywidgets.VBox([self.list, self._boxes, self._remark])
+        self.widget = ipywidgets.VBox([self.list.face, self._boxes, self._remark])
         self.widget.add_class("aw-axes")
-        self.list.observe(view.guarded(self._picked), names=["value"])
+        self.list.observe(view.guarded(self._picked), names=["chosen"])
         view.session.axes.observe(self._on_change, names=["chosen", "places"])
 
     def show(self, layer: str, drawn: Drawn) -> None:
@@ -42,11 +43,11 @@ class AxesControl:
             return
         self._shown = shown
         offered = dict.fromkeys([*self._view.session.axes.choices(layer), drawn.axes])
-        options = [(axes.words, axes) for axes in offered]
+        self._layer, self._offered = layer, {_key(layer, axes): axes for axes in offered}
         with self._view.following():
-            if list(self.list.options) != options:
-                self.list.options = options
-            self.list.value = drawn.axes
+            self.list.show(
+                [(key, axes.words) for key, axes in self._offered.items()], _key(layer, drawn.axes)
+            )
             for role in drawn.sliders:
                 if role not in self.sliders:
                     self._add_slider(role)
@@ -68,9 +69,8 @@ class AxesControl:
         self._boxes.children = tuple(self.sliders.values())
 
     def _picked(self, change: dict[str, Any]) -> None:
-        if not self._view.is_following and isinstance(change["new"], Axes):
-            session = self._view.session
-            session.axes[session.selection.layer] = change["new"]
+        if not self._view.is_following:
+            self._view.session.axes[self._layer] = self._offered[change["new"]]
 
     def _moved(self, role: str, change: dict[str, Any]) -> None:
         if not self._view.is_following:
@@ -78,3 +78,7 @@ class AxesControl:
 
     def _on_change(self, change: dict[str, Any]) -> None:
         self._view.refresh()
+
+
+def _key(layer: str, axes: Axes) -> str:
+    return f"{axes.words} of {layer}"

@@ -33,7 +33,7 @@ class Chosen:
     scores : str
         The scores asked for; empty for what the method usually explains.
     offers : list of (str, str)
-        Scores on offer: words and value.
+        Scores on offer: value and words.
     values : dict
         Each parameter's value.
     words : str
@@ -63,18 +63,18 @@ class MethodPicker(View):
     def __init__(self, session: Session) -> None:
         options = [(method.title, name) for name, method in METHODS.items()]
         self._list = ipywidgets.Dropdown(options=options, description="Method", layout={"width": "auto"})
-        self._scores = ChangingList(description="Scores", layout={"width": "auto"})
+        self._scores = ChangingList(label="Scores")
         self._controls = ipywidgets.VBox()
         self._controls.add_class("aw-parameters")
         self._made_for = ""
         self._by_name: dict[str, Any] = {}
         super().__init__(session)
         self._list.observe(self.guarded(self._picked), names=["value"])
-        self._scores.observe(self.guarded(self._scored), names=["value"])
+        self._scores.observe(self.guarded(self._scored), names=["chosen"])
 
     def build(self) -> list[ipywidgets.Widget]:
         """Return the two lists and the parameters."""
-        return [self._list, self._scores, self._controls]
+        return [self._list, self._scores.face, self._controls]
 
     def key(self) -> tuple:
         """Method, scores and parameters, and whether a layer's channel is explained: it has no scores."""
@@ -85,7 +85,7 @@ class MethodPicker(View):
         """Return what is chosen, and what else can be."""
         name, scores, parameters, is_channel = key
         method = METHODS[name]
-        offers = [(f"usual: {self._usual(name)}", _USUAL)]
+        offers = [(_USUAL, f"usual: {self._usual(name)}")]
         if self.session.head.probabilities and not is_channel:
             offers += [("logits", "logits"), ("probabilities", "probabilities")]
         values = method.checked(dict(parameters))
@@ -96,14 +96,12 @@ class MethodPicker(View):
         """Mark what is chosen; make controls anew only for another method."""
         with self.following():
             self._list.value = result.name
-            if list(self._scores.options) != result.offers:
-                self._scores.options = result.offers
-            self._scores.value = result.scores
+            self._scores.show(result.offers, result.scores)
             if self._made_for != result.name:
                 self._make_controls(result)
             for name, value in result.values.items():
                 self._by_name[name].value = _shown(value, self._by_name[name])
-        self._scores.layout.display = "" if len(result.offers) > 1 else "none"
+        self._scores.face.layout.display = "" if len(result.offers) > 1 else "none"
         self.note(result.words)
 
     def picture(self, result: Chosen) -> bytes:
@@ -137,8 +135,7 @@ class MethodPicker(View):
         self.choose("method", change["new"])
 
     def _scored(self, change: dict) -> None:
-        if change["new"] is not None:
-            self.choose("scores", change["new"])
+        self.choose("scores", change["new"])
 
     def _changed(self, _: dict) -> None:
         method = METHODS[self.session.selection.method]
