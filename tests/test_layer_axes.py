@@ -12,7 +12,7 @@ from act_widgets.rendering.axes import Axes
 from act_widgets.widgets.worker import worker_of
 
 from .cards import label_of, pick
-from .ranks import film, picture, vision_transformer, volume
+from .ranks import film, flat_picture, picture, vision_transformer, volume
 from .screen import alert_of, text_of
 from .zoo import batch, shaken
 
@@ -228,3 +228,32 @@ def test_words_beside_a_picture_are_not_taken_for_its_patches():
     settle(session)
     assert grid.array.shape == (4, 4, 4)
     assert not any(alert_of(card) for card in (grid, view))
+
+
+def test_where_there_are_no_channels_slider_histogram_and_map_agree():
+    session = aw.Session(*flat_picture())
+    session.selection.layer = "scaled"
+    slider, counts, grid = aw.ChannelSlider(session), aw.Histogram(session), aw.FeatureMaps(session)
+    editor, classes = aw.ChannelEditor(session), aw.ClassSelector(session)
+    values = session.activation("scaled")[0]
+    assert text_of(slider._heading.value).split() == ["Channel", "none", "·", "height", "×", "width"]
+    assert slider._slider.disabled and (slider._slider.max, slider._play.max) == (0, 0)
+    assert slider.png().startswith(b"\x89PNG")
+    assert grid.array.shape == (1, 28, 28)
+    np.testing.assert_array_equal(counts.array, np.histogram(values, len(counts.array))[0])
+    for view, button in ((editor, editor._toggle), (classes, classes._unit)):
+        button.click()
+        assert "'scaled' has no channels. Received: axes height × width." in alert_of(view)
+    assert not session.silenced and not session.selection.target_layer
+
+    pick(grid._axes.list, "time × channels")
+    settle(session)
+    assert not slider._slider.disabled and slider._slider.max == 27
+    session.selection.channel = 20
+    assert "20 of 28" in text_of(slider._heading.value)
+    assert grid.array.shape == (28, 28)
+    np.testing.assert_array_equal(counts.array, np.histogram(values[:, 20], len(counts.array))[0])
+    editor._toggle.click()
+    assert session.silenced == ("scaled", (20,)) and alert_of(editor) == ""
+    for view in (slider, counts, grid, editor, classes):
+        view.close()

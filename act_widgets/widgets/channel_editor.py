@@ -12,6 +12,7 @@ from ..rendering import charts, pictures
 from ..session import Session
 from . import text
 from .base import View
+from .maps import check_channels
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class ChannelEditor(View):
 
     def _toggled(self, _: Any) -> None:
         layer, channel = self.session.selection.layer, self.session.selection.channel
+        check_channels(self.session, layer)
         where, channels = self.session.silenced or (layer, ())
         kept = set(channels) if where == layer else set()
         kept ^= {channel}

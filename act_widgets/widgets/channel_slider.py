@@ -56,13 +56,15 @@ class ChannelSlider(Control):
         for control in (self._slider, self._play):
             control.observe(self.guarded(self._moved), names=["value"])
         cursor_of(session).add(self._slider)
+        session.axes.observe(self._on_change, names=["chosen"])
         self._order.observe(self.guarded(lambda change: self.choose("order", change["new"])), names=["value"])
         self._dead.observe(
             self.guarded(lambda change: self.choose("hide_dead", change["new"])), names=["value"]
         )
 
     def release(self) -> None:
-        """Let nothing follow the slider any more."""
+        """Let nothing follow the slider any more, and stop following the axes."""
+        self.session.axes.unobserve(self._on_change, names=["chosen"])
         cursor_of(self.session).remove(self._slider)
 
     def build(self) -> list[ipywidgets.Widget]:
@@ -73,26 +75,31 @@ class ChannelSlider(Control):
         ]
 
     def key(self) -> tuple:
-        """Layer, channel, sample, and what decides the order."""
-        chosen = self.session.selection
-        return chosen.layer, chosen.channel, chosen.sample, *order_key(self.session)
+        """Layer, channel, sample, how axes are chosen, and what decides the order."""
+        chosen, axes = self.session.selection, self.session.axes
+        return chosen.layer, chosen.channel, chosen.sample, axes.chosen, *order_key(self.session)
 
     def is_ready(self, key: tuple) -> bool:
         """Whether the order takes no pass of the model."""
-        return is_ordered(self.session, key[0], key[2])
+        return self.session.axes.knows(key[0]) and is_ordered(self.session, key[0], key[2])
 
     def compute(self, key: tuple) -> Channels:
         """Return the channels of the layer in their order."""
-        layer, channel, sample = key[:3]
+        layer, channel, sample, _, order, *_ = key
+        axes = self.session.axes[layer]
+        if axes.spread_axis is None:
+            nothing = Ordered(np.zeros(0, int), np.zeros(0), 0)
+            return Channels(nothing.channels, [Option("", "no channels", axes.words)], "", nothing)
         found = self.session.ordered_channels(layer, sample)
-        values = [""] * len(found.values) if key[3] == INDEX else map(text.number, found.values.tolist())
+        values = [""] * len(found.values) if order == INDEX else map(text.number, found.values.tolist())
         options = [Option(str(c), f"channel {c}", v) for c, v in zip(found.channels, values, strict=True)]
         return Channels(found.channels, options, str(channel), found)
 
     def draw(self, result: Channels) -> None:
         """Set range and position."""
-        chosen, found = int(result.chosen), result.ordered
-        place, last = found.position(chosen), max(0, len(result.array) - 1)
+        found, last = result.ordered, max(0, len(result.array) - 1)
+        chosen = int(result.chosen or 0)
+        place = found.position(chosen)
         is_plain = self.session.selection.order == INDEX and not found.hidden
         with self.following():
             self._channels = result.array
@@ -104,9 +111,13 @@ class ChannelSlider(Control):
         self._slider.disabled = last == 0
         # The slider's own number is the place; it is the channel's only where nothing is reordered.
         self._slider.readout = is_plain
-        self.note(self._words(chosen, place, result))
+        self.note(
+            self._words(chosen, place, result) if result.chosen else f"none · {result.options[0].facts}"
+        )
 
     def _words(self, chosen: int, place: int | None, result: Channels) -> str:
+        if not result.chosen:
+            return f"none · {result.options[0].facts}"
         hidden = result.ordered.hidden
         rest = f" · {hidden} dead hidden" if hidden else ""
         if self.session.selection.order == INDEX:

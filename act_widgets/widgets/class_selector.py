@@ -13,6 +13,7 @@ from . import text
 from .choice_list import ChoiceList, Option
 from .control import Choice, Control
 from .face import Face
+from .maps import check_channels
 
 _AS_PREDICTED = "as predicted"
 _UNIT = "unit"
@@ -87,4 +88,5 @@ class ClassSelector(Control):
 
     def _pinned(self, _: Any) -> None:
         chosen = self.session.selection
+        check_channels(self.session, chosen.layer)
         chosen.explain(chosen.channel, chosen.layer)

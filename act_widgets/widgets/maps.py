@@ -189,6 +189,16 @@ def drawable(activation: np.ndarray, tap: Tap) -> np.ndarray:
     return activation
 
 
+def check_channels(session: Session, layer: str) -> None:
+    """Raise a `LayerKindError` unless a layer has channels of which one is chosen."""
+    axes = session.axes[layer]
+    if axes.spread_axis is None:
+        raise LayerKindError(
+            f"'{layer}' has no channels. Received: axes {axes.words}. Choose another layer, or say below the "
+            "maps which of its axes are channels."
+        )
+
+
 def value_text(value: np.generic | np.ndarray) -> str:
     """Return one value: whole numbers as they are, others short."""
     return str(value) if value.dtype.kind in "biu" else text.number(float(value))
