@@ -285,7 +285,7 @@ class ChannelView(View):
     def _line_chart(self) -> LineChart:
         """Return the chart, made when it is first needed."""
         if self._chart is None:
-            self._chart = LineChart()
+            self._chart = LineChart(self.guarded(self._point), self._leave)
         return self._chart
 
     def _hover(self, x: float, y: float) -> None:
@@ -296,8 +296,13 @@ class ChannelView(View):
         width, height = self._surface.size
         at = int(y / height * sides[0]), int(x / width * sides[1])
         if all(0 <= i < n for i, n in zip(at, sides, strict=True)):
-            place = pictures.largest_at(result.array, at, sides)
-            self._under.value = text.caption(result.drawn.point(result.drawn.first, *place))
+            self._point(*pictures.largest_at(result.array, at, sides))
+
+    def _point(self, *at: int) -> None:
+        """Tell the value at a place of the map or the line."""
+        result = self._shown_map
+        if result is not None and len(at) == result.array.ndim:
+            self._under.value = text.caption(result.drawn.point(result.drawn.first, *at))
 
     def _leave(self, *event: Any) -> None:
         if self._shown_map is not None:

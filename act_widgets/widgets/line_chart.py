@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bqplot
 import ipywidgets
 import numpy as np
 
 from ..rendering.veil import Range, lit_pieces
+from .chart_pointer import ChartPointer
 
 _COLOUR, _PALE = "#2b8cc4", "#a0a0a0"
 
@@ -14,13 +17,20 @@ _COLOUR, _PALE = "#2b8cc4", "#a0a0a0"
 class LineChart:
     """A line over the places of a sequence, in bqplot.
 
+    Parameters
+    ----------
+    point : callable
+        Called as ``point(place)`` for the place in the sequence that the pointer is nearest to.
+    leave : callable
+        Called when the pointer goes.
+
     Attributes
     ----------
-    figure : bqplot.Figure
-        The widget to put into a card.
+    widget : ipywidgets.Widget
+        What to put into a card.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, point: Callable[[int], None], leave: Callable[[], None]) -> None:
         scales = {"x": bqplot.LinearScale(), "y": bqplot.LinearScale()}
         self._line = bqplot.Lines(x=np.zeros(2), y=np.zeros(2), scales=scales, colors=[_COLOUR])
         self._lit = bqplot.Lines(
@@ -34,7 +44,7 @@ class LineChart:
         )
         self._across = bqplot.Axis(scale=scales["x"], grid_lines="none", label_offset="30px")
         self._up = bqplot.Axis(scale=scales["y"], side="left", tick_format=".3~g")
-        self.figure = bqplot.Figure(
+        figure = bqplot.Figure(
             marks=[self._line, self._lit],
             axes=[self._across, self._up],
             animation_duration=0,
@@ -42,11 +52,8 @@ class LineChart:
             layout={"width": "100%", "height": "240px", "min_width": "0"},
             background_style={"fill": "transparent"},
         )
-
-    @property
-    def widget(self) -> ipywidgets.Widget:
-        """The widget to put into a card."""
-        return self.figure
+        pointer = ChartPointer(lambda x: point(min(max(round(x), 0), len(self._line.y) - 1)), leave)
+        self.widget = ipywidgets.VBox([figure, pointer.face], layout={"width": "auto", "overflow": "visible"})
 
     def show(self, values: np.ndarray, along: str, chosen: Range | None) -> None:
         """Draw values over their indices on an axis, those in a range bold; what is not finite is a gap."""

@@ -13,6 +13,12 @@ from tests.browser.lab import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 BLUE, RED = (43, 140, 196), (213, 94, 0)
+# Where a point of a line is on the screen.
+POINT = """(line, i) => {
+    const [x, y] = line.getAttribute("d").slice(1).split("L")[i].split(",").map(Number);
+    const point = new DOMPoint(x, y).matrixTransform(line.getScreenCTM());
+    return [point.x, point.y];
+}"""
 
 
 def show(lab: Lab, model: str, layer: str) -> None:
@@ -135,6 +141,14 @@ def test_a_sequence_is_a_heat_map_and_a_line(lab: Lab):
     assert card(lab, "ChannelView").locator(".axislabel", has_text="time").count() == 1
     lab.python("ex.selection.channel = 4")
     lab.until(lambda: line.get_attribute("d") != before)
+    # The pointer at a point of the line reads its value, and beside the chart a summary is back.
+    for step in (0, 23, 39):
+        x, y = line.evaluate(POINT, step)
+        lab.page.mouse.move(x, y - 20, steps=2)
+        words = f"channel 4 · time {step} · {numbers[4, step]:.3g}"
+        lab.until(lambda words=words: words in card(lab, "ChannelView").inner_text())
+    lab.page.mouse.move(5, 5)
+    lab.until(lambda: "mean" in card(lab, "ChannelView").inner_text())
     card(lab, "FeatureMaps").get_by_role("button", name="lines").click()
     settle(lab)
     picture = drawn(lab, "FeatureMaps")[..., :3].astype(int)
