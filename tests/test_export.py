@@ -139,6 +139,15 @@ def test_what_the_page_can_not_show_of_the_screen_is_told(explorer, tmp_path):
         "The answer with channels silenced: all is of the model as it is.",
         "Attribution of a channel: channel 3 of 'block3_add'.",
     )
+    explorer.session.silenced = ()
+    explorer.selection.explain(None)
+    explorer.selection.value_range, explorer.selection.order = (0.25, 1.5), "mean"
+    explorer.selection.hide_dead = True
+    assert explorer.export_html(tmp_path / "page.html").left_out == (
+        "The range of values that is lit up: 0.25 to 1.5.",
+        "The order of channels by mean: they come by number.",
+        "That dead channels are hidden: they are shown.",
+    )
     np.testing.assert_array_equal(page.values(0), explorer.session.predictions(0))
     assert page.data["chosen"]["target"] is None
 
@@ -400,23 +409,48 @@ def test_progress_rises_to_one_and_tells_what_is_done(explorer, tmp_path):
     assert any(words == "sample 4: block2_relu2" for _, words in told)
 
 
-def test_progress_never_falls_and_the_explorer_tells_it_too(tmp_path):
+def test_progress_never_falls_and_a_bar_below_the_explorer_tells_it_too(tmp_path):
     explorer = aw.explore(*wide(), layer="second")
     assert worker_of(explorer.session).wait()
-    before = text_of(explorer._head.value)
-    told: list[tuple[float, str]] = []
+    told: list[float] = []
+    bars: set[str] = set()
 
     def tell(share: float, words: str) -> None:
-        told.append((share, text_of(explorer._head.value)))
+        told.append(share)
+        assert explorer._task.layout.display == ""
+        bars.add(explorer._task._bar.value)
 
     # So little room that plans are given up, and begun anew.
     exported(explorer, tmp_path, max_bytes=400_000, on_progress=tell)
-    shares = [share for share, _ in told]
-    assert shares == sorted(shares)
-    assert len({*shares}) > 10
-    assert any("writing page.html: " in words and "sample 0: second" in words for _, words in told)
-    assert text_of(explorer._head.value) == before
+    assert told == sorted(told)
+    assert len({*told}) > 10
+    said = re.compile(r"writing page\.html: (\d+)% · ")
+    assert all('role="progressbar"' in bar for bar in bars)
+    assert {int(found[1]) for bar in bars if (found := said.search(text_of(bar)))} <= {
+        round(100 * share) for share in told
+    }
+    assert any(said.search(text_of(bar)) for bar in bars)
+    assert explorer._task.layout.display == "none"
     explorer.close()
+
+
+def test_stop_ends_the_work_and_the_next_page_is_written(explorer, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("the page of yesterday")
+    shares: list[float] = []
+
+    def press(share: float, words: str) -> None:
+        shares.append(share)
+        if share > 0.3:
+            explorer._task._stop.set_state({"value": True})
+
+    with pytest.raises(KeyboardInterrupt, match=r"Stopped: writing page\.html"):
+        explorer.export_html(path, max_bytes=ROOMY, on_progress=press)
+    assert sum(share > 0.3 for share in shares) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
+    assert path.read_text() == "the page of yesterday"
+    assert explorer._task.layout.display == "none"
+    assert Page(explorer.export_html(path).path).data["name"] == "digits_cnn"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])

@@ -34,6 +34,7 @@ from .parts import parts_of
 from .predictions import Predictions
 from .sample_picker import SamplePicker
 from .still import Pictured
+from .task import Task
 from .trust_panel import TrustPanel
 
 
@@ -86,7 +87,8 @@ class Explorer(Pictured):
         self._head = ipywidgets.HTML()
         self._code = CodeButton(self.code)
         self._code.observe(self._code.answer, names=["asked"])
-        super().__init__([self._head, Face(self._code), self._dashboard()])
+        self._task = Task()
+        super().__init__([self._head, Face(self._code), self._dashboard(), self._task])
         self.add_class("aw-explorer")
         for view in self.views:
             view.on_drawn(self._tell)
@@ -135,8 +137,9 @@ class Explorer(Pictured):
             Size of the file at the most. What finds no room is told, on the page and in the result: first
             finer maps are given up, then samples, classes, channels and the graph, and at last layers.
         on_progress : callable, optional
-            Called as ``on_progress(share, words)``; the explorer's first line tells the same. What it
-            raises, or an interrupt of the kernel, ends the work, and leaves the file that was there.
+            Called as ``on_progress(share, words)``. After a second a bar below the explorer tells the same,
+            with a button to stop. What `on_progress` raises, that button where the page is heard while a cell
+            runs, or an interrupt of the kernel ends the work, and leaves the file that was there.
 
         Returns
         -------
@@ -152,15 +155,14 @@ class Explorer(Pictured):
         options = self.views.layer_picker.compute(self.selection.layer).options
         target = Path(path).absolute()
 
-        def tell(share: float, words: str) -> None:
-            self._say(f"writing {target.name}: {share:.0%} · {words}")
-            if on_progress is not None:
-                on_progress(share, words)
+        with self._task.begun(f"writing {target.name}") as show:
 
-        try:
+            def tell(share: float, words: str) -> None:
+                show(share, words)
+                if on_progress is not None:
+                    on_progress(share, words)
+
             return write_page(self.session, target, max_bytes, options, self._facts(), tell)
-        finally:
-            self._tell()
 
     def close(self) -> None:
         """Stop following the selection, and free the widgets and what was kept."""
@@ -213,7 +215,7 @@ class Explorer(Pictured):
         )
 
     def _tell(self) -> None:
-        """Say how often the model ran: choosing what is kept runs it no more."""
+        """Write the first line: the model, the batch, and how often the model ran."""
         done = self.session.stats()
         runs = done["varied_samples"]
         varied = f"{text.many(runs, 'run')} on changed inputs · " if runs else ""
@@ -222,15 +224,11 @@ class Explorer(Pictured):
             f"{text.many(done['backward_passes'], 'backward pass', 'backward passes')} · {varied}"
             f"{done['cache_bytes'] / 2**20:.1f} MiB kept"
         )
-        self._say(passes)
-
-    def _say(self, words: str) -> None:
-        """Write the first line: the model, the batch, and what is done."""
         name = escape(self.session.model_name)
         self._head.value = (
             f'<div class="aw-explorer-head"><span class="aw-explorer-name">{name}</span>'
             f'<span class="aw-explorer-facts">{escape(self._facts())}</span>'
-            f'<span class="aw-explorer-facts" role="status">{escape(words)}</span></div>'
+            f'<span class="aw-explorer-facts" role="status">{escape(passes)}</span></div>'
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import expect
 
-from tests.browser.digits import card, settle
+from tests.browser.digits import DIGITS, card, settle
 from tests.browser.lab import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +69,31 @@ def test_the_page_answers_while_the_model_is_slow_and_what_is_stopped_stays_stop
     after = lab.value("ex.session.edit('first', [0])[1].max()")
     expect(rows).to_contain_text(f"{after:.1%}")
     lab.check()
+
+
+SLOW_EXPORT = """
+import threading
+pressed = threading.Event()
+ex._task._stop.observe(lambda change: pressed.set(), "value")
+ex.export_html("stopped.html", on_progress=lambda share, words: pressed.wait(60))
+"""
+
+
+def test_a_page_that_takes_long_to_write_is_stopped_while_its_cell_runs(lab: Lab):
+    lab.notebook([DIGITS, SLOW_EXPORT])
+    lab.run(0)
+    # The first message of a page goes to the main thread, and has the front end start a subshell.
+    card(lab, "LayerPicker").get_by_role("treeitem", name="block2_relu1 ").click()
+    lab.until(lambda: lab.value("ex.selection.layer") == "block2_relu1")
+    settle(lab)
+    job = lab.start(1)
+    task = lab.page.locator(".aw-task")
+    expect(task.get_by_role("progressbar")).to_contain_text("writing stopped.html")
+    task.get_by_role("button", name="Stop").click()
+    (told,) = lab.finish(job)
+    assert (told["ename"], told["evalue"]) == ("KeyboardInterrupt", "Stopped: writing stopped.html.")
+    assert lab.value("[path.name for path in __import__('pathlib').Path().glob('*stopped*')]") == []
+    expect(task).to_be_hidden()
 
 
 def test_quick_work_shows_no_button(page: Lab):

@@ -12,7 +12,10 @@ import numpy as np
 from PIL import Image
 
 from ...attribution import METHODS
+from ...reading.ordering import INDEX
+from ...selection import Selection
 from ...session import Session
+from .. import text
 from ..asked import Asked
 from . import page
 from .layer import facts_of, packed_layer
@@ -97,6 +100,7 @@ class Draft:
             said.insert(0, f"{lost} of {self._work.batch_size} samples.")
         if any(layer.has_sliders for layer in self._layers):
             said.append("Other places along axes with a slider than those on the screen.")
+        said += _not_offered(self._shown.selection)
         chosen, taken = self._shown.selection.method, method_of(self._shown)[0]
         if self._shown.silenced:
             said.append("The answer with channels silenced: all is of the model as it is.")
@@ -201,6 +205,18 @@ class Draft:
             "boxes": [graph["boxes"][address] for address in self._plan.layers],
         }
         return made if len(as_json(made)) < _SHARE_OF_GRAPH * self._room else None
+
+
+def _not_offered(chosen: Selection) -> list[str]:
+    """Return in words what is chosen in the explorer and cannot be chosen in the page."""
+    said = []
+    if chosen.value_range is not None:
+        said.append(f"The range of values that is lit up: {text.range_of(chosen.value_range)}.")
+    if chosen.order != INDEX:
+        said.append(f"The order of channels by {chosen.order}: they come by number.")
+    if chosen.hide_dead:
+        said.append("That dead channels are hidden: they are shown.")
+    return said
 
 
 def photo_url(photo: np.ndarray, side: int) -> str:
