@@ -143,6 +143,33 @@ def test_outputs_in_a_named_tuple_join_too():
     np.testing.assert_allclose(outputs.half, x / 2, rtol=1e-6)
 
 
+def test_in_a_named_tuple_outputs_have_the_names_of_its_fields():
+    Both = collections.namedtuple("Both", "scores rest")
+
+    class Layer(layers.Layer):
+        def call(self, x):
+            return Both({"a": (x, x * 2)}, x * 3)
+
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.both, self.head = Layer(name="both"), layers.Dense(2, name="head")
+
+        def call(self, x):
+            found = self.both(x)
+            return Both(self.head(found.rest), [found.scores["a"][1], found.rest])
+
+    x = batch(3, 4)
+    session = aw.Session(Model(), x)
+    assert session.layers == ("both:scores.a", "both:scores.a.1", "both:rest", "head")
+    np.testing.assert_allclose(session.activation("both:rest"), x * 3, rtol=1e-6)
+    # The slope of one number of an output: what it was multiplied by, at its own place alone.
+    maps = session.attribution("saliency", target=aw.Target(1, output="rest.1")).values
+    np.testing.assert_allclose(maps[..., 0], np.tile([0, 3, 0, 0], (3, 1)), rtol=1e-6)
+    with pytest.raises(aw.TargetError, match=r"output='1\.1'.*'rest\.1', 'rest\.0', 'scores'"):
+        session.attribution("saliency", target=aw.Target(1, output="1.1"))
+
+
 # --- other inputs, other weights ---
 
 

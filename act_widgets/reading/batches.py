@@ -36,9 +36,10 @@ def inner_axis(axis: int) -> int:
 
 
 def named_leaves(nest: Any, name: str = "") -> dict[str, np.ndarray]:
-    """Return every array in whatever structure the model returns, by its keys and indices joined by dots.
+    """Return every array in whatever structure the model returns, by its keys, fields and indices.
 
-    They come in the order of ``keras.tree.flatten``, which sorts the keys of a plain dictionary.
+    These are joined by dots. Arrays come in the order of ``keras.tree.flatten``, which sorts the keys of a
+    plain dictionary.
     """
     if isinstance(nest, np.ndarray):
         return {name or "0": nest}
@@ -46,6 +47,8 @@ def named_leaves(nest: Any, name: str = "") -> dict[str, np.ndarray]:
         return {}
     found: dict[str, np.ndarray] = {}
     parts = list(nest.items()) if isinstance(nest, dict) else list(enumerate(nest))
+    if hasattr(nest, "_fields"):
+        parts = list(zip(nest._fields, nest, strict=True))
     if isinstance(nest, dict) and not isinstance(nest, OrderedDict):
         parts.sort(key=lambda part: str(part[0]))
     for key, part in parts:

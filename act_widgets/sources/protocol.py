@@ -17,7 +17,7 @@ INPUT = "~input:"
 """Before the number of an input that the model does not name."""
 
 OUTPUT = "~output:"
-"""Before an output's name: the keys and indices that lead to it, joined by dots."""
+"""Before an output's name: the keys, fields and indices that lead to it, joined by dots."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,18 @@ def unnamed_inputs(names: Sequence[str], count: int) -> list[str]:
     return [*names, *(f"{INPUT}{index}" for index in range(len(names), count))]
 
 
-def output_name(path: Sequence[Any]) -> str:
-    """Return an output's name from the keys and indices that lead to it."""
-    return ".".join(map(str, path)) or "0"
+def output_name(path: Sequence[Any], outputs: Any) -> str:
+    """Return an output's name from the keys, fields and indices that lead to it."""
+    return ".".join(map(str, named_path(path, outputs))) or "0"
+
+
+def named_path(path: Sequence[Any], nest: Any) -> list[Any]:
+    """Return the keys and indices that lead to a leaf; in a named tuple the names of its fields."""
+    named = []
+    for key in path:
+        named.append(nest._fields[key] if hasattr(nest, "_fields") and isinstance(key, int) else key)
+        nest = nest[key] if isinstance(nest, Mapping | list | tuple) else None
+    return named
 
 
 class Source(Protocol):

@@ -15,6 +15,7 @@ from keras.src.utils.naming import to_snake_case
 from ..errors import ModelError
 from ..keys import Tap
 from .libraries import is_a, is_layer, own_layers, sublayers
+from .protocol import named_path
 
 _CHANNELS_FIRST = "channels_first"
 STEP = "it is called once per time step, inside the loop of its layer"
@@ -206,7 +207,8 @@ class Recorder:
             return self._keep_one(address, "", kind, outputs, axis)
         # Weights of attention, (batch, heads, queries, keys), come behind the output.
         axes = {"1": 1} if is_a(operation, "MultiHeadAttention", "GroupedQueryAttention") else {}
-        named = [(_output_name(path), leaf) for path, leaf in keras.tree.flatten_with_path(outputs)]
+        leaves = keras.tree.flatten_with_path(outputs)
+        named = [(_output_name(path, outputs), leaf) for path, leaf in leaves]
         kept = [self._keep_one(address, name, kind, leaf, axes.get(name, axis)) for name, leaf in named]
         return outputs if self._replace is None else keras.tree.pack_sequence_as(outputs, kept)
 
@@ -271,8 +273,9 @@ def own_identity(tensor: Any) -> Any:
     return copy
 
 
-def _output_name(path: tuple[Any, ...]) -> str:
-    """Return an output's name from the keys and indices that lead to it; the first of a list needs none."""
-    while path and path[-1] == 0:
-        path = path[:-1]
-    return ".".join(map(str, path))
+def _output_name(path: tuple[Any, ...], outputs: Any) -> str:
+    """Return an output's name from what leads to it in a call's outputs; the first of a list needs none."""
+    named = named_path(path, outputs)
+    while named and named[-1] == 0:
+        named.pop()
+    return ".".join(map(str, named))

@@ -255,7 +255,7 @@ class Replay:
 
 def _tensors(outputs: Any) -> dict[str, Any]:
     leaves = keras.tree.flatten_with_path(outputs)
-    return {output_name(path): leaf for path, leaf in leaves if isinstance(leaf, tf.Tensor)}
+    return {output_name(path, outputs): leaf for path, leaf in leaves if isinstance(leaf, tf.Tensor)}
 
 
 def _main(outputs: Any) -> Any:

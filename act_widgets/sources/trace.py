@@ -106,7 +106,7 @@ class Trace:
         self._places = dict(zip(unnamed_inputs(self.names, len(self.inputs)), self.inputs, strict=False))
         self._places |= self.tensors
         leaves = keras.tree.flatten_with_path(self.output_structure)
-        names = [output_name(path) for path, leaf in leaves if leaf is TENSOR]
+        names = [output_name(path, self.output_structure) for path, leaf in leaves if leaf is TENSOR]
         self._named_outputs = dict(zip(names, self.outputs, strict=True))
         self._gradients: dict[tuple, dict[str, Any]] = {}
         self._masks: dict[int, Any] = {}
