@@ -43,7 +43,12 @@ def measure_steps(reader: Reader, name: str, sample: int, target: int | Target) 
         raise InputError(
             f"There is no measure {name!r}. Expected: {listed(nearest(str(name), MEASURES, len(MEASURES)))}."
         )
-    yield from MEASURES[name].run(Asked(reader, reader.check_sample(sample), target))
+    asked = Asked(reader, reader.check_sample(sample), target)
+    kept = reader.cache.get(("measured", name)) if MEASURES[name].is_kept else None
+    for step in MEASURES[name].run(asked) if kept is None else [Partial(kept)]:
+        if MEASURES[name].is_kept and step.share >= 1:
+            reader.cache.put(("measured", name), step.result)
+        yield step
 
 
 def measure(

@@ -33,4 +33,5 @@ FLOPS = Measure(
     "FLOPs",
     "Floating-point operations of the call, inner calls included, as TensorFlow's own counter has them.",
     at_once(_measured),
+    is_kept=True,
 )

@@ -95,6 +95,8 @@ class Measure:
         ``"high"``: the call with the largest value is the one to go to.
     per_sample, per_target : bool
         Whether the values are those of one sample, and of what is explained.
+    is_kept : bool
+        Whether it is measured once, until the weights change.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Measure:
     worst: str = HIGH
     per_sample: bool = False
     per_target: bool = False
+    is_kept: bool = False
 
 
 def at_once(compute: Callable[[Asked], Measured]) -> Callable[[Asked], Iterator[Partial]]:

@@ -11,34 +11,23 @@ from .measure import GIVEN, Asked, Measure, Measured, Partial
 
 # As many passes as fit into some time, between a few and many.
 _FEWEST, _MOST, _SECONDS = 3, 15, 1.0
-_KEY = ("measured", "time")
 _WHOLE = "only the whole model can be timed"
 _AROUND = "its time is part of that of the call around it"
 
 
 def _steps(asked: Asked) -> Iterator[Partial]:
-    """Yield the medians of more and more passes; the first pass, which makes things ready, is not counted.
-
-    They are kept as long as the weights are.
-    """
-    reader = asked.reader
-    kept = reader.cache.get(_KEY)
-    if kept is not None:
-        yield Partial(kept)
-        return
-    batch = reader.blocks.alone(0).batch
-    reader.blocks.timed(batch)
+    """Yield the medians of more and more passes; the first pass, which makes things ready, is not counted."""
+    blocks = asked.reader.blocks
+    batch = blocks.alone(0).batch
+    blocks.timed(batch)
     passes: list[Timed] = []
     begun = monotonic()
     share = 0.0
     while share < 1:
-        passes.append(reader.blocks.timed(batch))
+        passes.append(blocks.timed(batch))
         done = max(len(passes) / _MOST, (monotonic() - begun) / _SECONDS)
         share = min(1.0, len(passes) / _FEWEST, done)
-        result = _median(asked, passes, batch.size)
-        if share == 1:
-            reader.cache.put(_KEY, result)
-        yield Partial(result, share, f"pass {len(passes)}")
+        yield Partial(_median(asked, passes, batch.size), share, f"pass {len(passes)}")
 
 
 def _median(asked: Asked, passes: list[Timed], samples: int) -> Measured:
@@ -65,4 +54,5 @@ TIME = Measure(
     "ms",
     "How long the call takes, inner calls included: the median of several passes of the model over a sample.",
     _steps,
+    is_kept=True,
 )

@@ -12,6 +12,7 @@ from tensorflow.python.framework import ops
 
 # Imported for what it registers: how many operations each kind takes.
 from tensorflow.python.profiler.internal import flops_registry  # noqa: F401
+from tensorflow.python.util import deprecation
 
 from .inputs import Inputs
 from .protocol import Counted
@@ -63,20 +64,20 @@ def counted(answers: Trace | Replay, inputs: Inputs) -> Counted:
     known only at run time, such as those behind a loop, are taken from one pass.
     """
     if isinstance(answers, Replay):
-        return Counted(
-            {}, {}, None, f"They are counted in a traced graph, and this model has none. {answers.reason}"
-        )
+        why = answers.reason.partition(" It said:")[0].rstrip(".")
+        return Counted({}, {}, None, f"They are counted in a traced graph, and this model has none. {why}.")
     graph = _at_sizes(answers, inputs, {})
     computed = {a: t for a, t in answers.tensors.items() if a not in answers.names}
     vague = [a for a, t in computed.items() if not _tensor(graph, t).shape.is_fully_defined()]
     if vague:
         values = answers.forward(inputs, vague).values
         graph = _at_sizes(answers, inputs, {computed[a].name: v.shape for a, v in values.items()})
-    made = {op.name for op in graph.get_operations()}
-    costs = [
-        _cost(graph, graph.get_operation_by_name(op.name)) if op.name in made else _Cost()
-        for op in answers.graph.get_operations()
-    ]
+    made = {op.name: op for op in graph.get_operations()}
+    with deprecation.silence():  # TensorFlow's counter calls what TensorFlow itself has marked as old
+        costs = [
+            _cost(graph, made[op.name]) if op.name in made else _Cost()
+            for op in answers.graph.get_operations()
+        ]
     return _by_call(answers.calls, costs)
 
 
