@@ -42,9 +42,10 @@ class Rows(NamedTuple):
 def places(reader: Reader) -> dict[str, str]:
     """Return by the address of each node that of its first output, or of the input that it stands for."""
     nodes = reader.graph().nodes
-    given = zip((node for node in nodes if node.kind == "Input"), reader.input_addresses, strict=True)
-    inputs = {node.address: address for node, address in given}
-    found = {node.address: inputs.get(node.address, node.tap) for node in nodes}
+    unnamed = (node.address for node in nodes if node.kind == "Input" and not node.tap)
+    given = (address for address in reader.input_addresses if address.startswith(INPUT))
+    inputs = dict(zip(unnamed, given, strict=False))
+    found = {node.address: node.tap or inputs.get(node.address, "") for node in nodes}
     return {node: a for node, a in found.items() if a in reader.taps or a.startswith(INPUT)}
 
 

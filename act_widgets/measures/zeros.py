@@ -55,9 +55,10 @@ def _sparsity(asked: Asked) -> Measured:
 
 def _dead(asked: Asked) -> Measured:
     reader, shares = asked.reader, _Shares(asked)
+    where = places(reader)
     lives: dict[str, np.ndarray] = {}
     for known in rows(reader):
-        for node, address in places(reader).items():
+        for node, address in where.items():
             axis = tap_at(reader, address).channel_axis
             for row in range(known.samples):
                 activation = known.of(address, row)

@@ -16,6 +16,7 @@ from tensorflow.python.util import deprecation
 
 from .inputs import Inputs
 from .protocol import Counted
+from .recorder import Call
 from .replay import Replay
 from .subgraph import part
 from .trace import Trace
@@ -108,14 +109,14 @@ def _at_sizes(trace: Trace, inputs: Inputs, known: Mapping[str, Sequence[int]]) 
     return tf.compat.v1.wrap_function(body, specs).graph
 
 
-def _by_call(calls: Iterable[Any], costs: Sequence[_Cost]) -> Counted:
+def _by_call(calls: Iterable[Call], costs: Sequence[_Cost]) -> Counted:
     flops: dict[str, float] = {}
     missing: dict[str, str] = {}
     for call in calls:
         if call.operations is None:
             missing[call.address] = _AROUND
             continue
-        own = costs[call.operations.start : call.operations.stop]
+        own = [costs[place] for place in call.operations]
         reason = next((cost.reason for cost in own if cost.reason), "")
         light = Counter(cost.light for cost in own if cost.light)
         flops[call.address] = sum((cost.flops for cost in own), 0.0)

@@ -35,7 +35,7 @@ class Call:
         Address of the call around it.
     parameters : int
         Number of the layer's weights.
-    operations : range or None
+    operations : sequence of int or None
         Places in the traced graph of the operations that it made, those of inner calls included; None in
         an eager call, and where they are not told apart from those of the call around it.
     """
@@ -44,7 +44,7 @@ class Call:
     kind: str
     parent: str
     parameters: int
-    operations: range | None = None
+    operations: Sequence[int] | None = None
 
 
 @dataclass
