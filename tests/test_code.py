@@ -25,7 +25,7 @@ SETTINGS = {
     "AttributionView": {"opacity": 0.2},
     "TrustPanel": {"checks": ("Curves", "Another class")},
     "Predictions": {"count": 3},
-    "GraphView": {"opened": ("tower",)},
+    "GraphView": {"opened": ("tower",), "colour_by": "parameters"},
 }
 
 

@@ -274,8 +274,8 @@ def test_describe_gives_plain_values() -> None:
     ]
     dense = picture["nodes"][1]
     assert dense["lines"] == ["Dense", "a"]
-    assert dense["title"] == "g/a\nDense\n? × 8\n3 parameters"
-    assert dense["label"] == "g/a, Dense, ? × 8, 3 parameters"
+    assert dense["facts"] == [["type", "Dense"], ["in", "? × 8"], ["out", "? × 8"], ["parameters", "3"]]
+    assert dense["label"] == "g/a, Dense, in ? × 8, out ? × 8, 3 parameters"
     assert [f["text"] for f in picture["frames"]] == ["g"]
     assert [e["text"] for e in picture["legend"]] == ["input", "dense", "group of layers"]
     assert {(e["source"], e["target"]) for e in picture["edges"]} >= {("x", "g/a"), ("g", "y")}
@@ -284,7 +284,7 @@ def test_describe_gives_plain_values() -> None:
 def test_a_closed_group_says_what_it_hides() -> None:
     node = describe(lay_out(nested()))["nodes"][1]
     assert node["lines"] == ["4 layers", "g"]
-    assert "4 layers inside" in node["title"]
+    assert ["inside", "4 layers"] in node["facts"]
 
 
 def test_a_long_name_loses_its_middle() -> None:

@@ -90,6 +90,7 @@ class _Level:
 
     def _flows(self, edges: Iterable[tuple[str, str]]) -> None:
         self._edges = frozenset(edges)
+        self._place = {address: i for i, address in enumerate(self._items)}
         self._follow: dict[str, list[str]] = defaultdict(list)
         self._before: dict[str, list[str]] = defaultdict(list)
         for source, target in self._edges:
@@ -148,6 +149,7 @@ class _Level:
         parts = [
             (name, part)
             for name, members in by_name.items()
+            if len(members) > 1
             for part in self._connected(self._with_between(members))
             if sum(not is_minor(self._items[a].kind) for a in part) > 1
         ]
@@ -162,7 +164,7 @@ class _Level:
         """Return the items and all between them that has no name of its own."""
         inside = set(members)
         between = self._reached(inside, self._follow) & self._reached(inside, self._before) - inside
-        return [a for a in self._items if a in inside or a in between]
+        return sorted(inside | between, key=self._place.__getitem__)
 
     def _reached(self, members: set[str], edges: dict[str, list[str]]) -> set[str]:
         """Return what is reached from the items without passing any that has a name of its own."""
@@ -204,7 +206,7 @@ class _Level:
         for block in blocks:
             around = {other for address in block.items for other in regions.get(address, (address,))}
             is_alone = not any(self._items[a].prefix for a in around.difference(block.items))
-            items = tuple(a for a in self._items if a in around) if is_alone else block.items
+            items = tuple(sorted(around, key=self._place.__getitem__)) if is_alone else block.items
             wide.append(replace(block, items=items))
         return wide
 

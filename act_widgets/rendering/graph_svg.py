@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ..model_graph import Graph, Node
 from .graph_layout import Box, Drawing, Frame, Point, groups, lay_out
+from .graph_tones import Tones, shown_blank
 from .layer_families import FAMILIES, GROUP, OTHER, Family, family
 
 FONT_SIZE = 12
@@ -18,36 +19,52 @@ _CORNER = 8.0
 _ARROW = 6.0
 _PADDING = 6
 _LEGEND_ROW = 22
+# Of so many inputs the shapes are told.
+_INPUTS = 6
 _LINE_COLOUR = "#8c8c8c"
 # The kind of a name scope in a graph that no layers made.
 SCOPE = "Scope"
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/\\ "), frozenset("mwMWGOQ@%&—")
 
 
-def describe(drawing: Drawing) -> dict[str, Any]:
+def describe(drawing: Drawing, tones: Tones | None = None) -> dict[str, Any]:
     """Return `drawing` as plain values, ready for JSON, with texts cut to their boxes.
+
+    Parameters
+    ----------
+    drawing : Drawing
+    tones : Tones, optional
+        Colours by a measure; by the families of layers if left out.
 
     Returns
     -------
     dict
         ``name``, ``width``, ``height``;
-        ``nodes``: dicts with ``address role x y width height fill ink lines title label``;
-        ``frames``: dicts with ``address x y width height depth text text_width title label``;
-        ``edges``: dicts with ``source target path arrow`` (SVG path data);
-        ``legend``: dicts with ``text fill`` for the families that occur.
+        ``nodes``: dicts with ``address role x y width height
+        fill ink blank lines selectable name facts label``;
+        ``frames``: dicts with ``address x y width height depth
+        text text_width selectable name facts label``;
+        ``edges``: dicts with ``source target path`` and ``arrow`` (SVG path data);
+        ``legend``: dicts with ``text`` and ``fill``, which is empty for stripes;
+        ``scale``: with tones, what `Tones.scale` returns.
     """
-    return {
+    blank = [{"text": "no value", "fill": ""}]
+    legend = [{"text": f.name, "fill": f.fill} for f in _families(drawing.boxes)]
+    if tones:
+        legend = blank if shown_blank(tones, [box.node.address for box in drawing.boxes]) else []
+    picture = {
         "name": printable(drawing.name),
         "width": round(drawing.width, 1),
         "height": round(drawing.height, 1),
-        "nodes": [_node(box) for box in drawing.boxes],
-        "frames": [_frame(frame) for frame in drawing.frames],
+        "nodes": [_node(box, tones) for box in drawing.boxes],
+        "frames": [_frame(frame, tones) for frame in drawing.frames],
         "edges": [
             {"source": e.source, "target": e.target, "path": path(e.points), "arrow": _arrow(e.points)}
             for e in drawing.lines
         ],
-        "legend": [{"text": f.name, "fill": f.fill} for f in _families(drawing.boxes)],
+        "legend": legend,
     }
+    return picture | ({"scale": tones.scale()} if tones else {})
 
 
 def to_svg(drawing: Drawing) -> str:
@@ -150,20 +167,21 @@ def _families(boxes: Sequence[Box]) -> list[Family]:
     return [f for f in (*FAMILIES, OTHER, GROUP) if f.name in present]
 
 
-def _node(box: Box) -> dict[str, Any]:
-    colours = _family_of(box)
+def _node(box: Box, tones: Tones | None) -> dict[str, Any]:
+    address, colours = box.node.address, _family_of(box)
     return {
-        "address": box.node.address,
+        "address": address,
         "role": box.role,
         "x": round(box.x, 1),
         "y": round(box.y, 1),
         "width": box.width,
         "height": box.height,
-        "fill": colours.fill,
-        "ink": colours.ink,
+        "fill": tones.fill(address) if tones else colours.fill,
+        "ink": tones.ink(address) if tones else colours.ink,
+        "blank": bool(tones and tones.is_blank(address)),
         "lines": _lines(box),
-        "title": _title(box.node, box.hidden),
-        "label": _label(box.node, box.hidden),
+        "selectable": bool(box.node.tap),
+        **_said(box.node, box.hidden, box.given, tones),
     }
 
 
@@ -182,24 +200,37 @@ def _count(node: Node, hidden: int) -> str:
     return f"{hidden:,} {one}{'' if hidden == 1 else 's'}"
 
 
-def _facts(node: Node, hidden: int) -> list[str]:
-    sizes = " × ".join("?" if n is None else str(n) for n in node.shape)
-    facts = [node.kind]
-    facts += [f"{_count(node, hidden)} inside"] if hidden else []
-    facts += [sizes] if sizes else []
-    facts += [f"{node.parameters:,} parameters"] if node.parameters else []
-    return [printable(fact) for fact in facts]
+def _said(
+    node: Node, hidden: int, given: Sequence[tuple[int | None, ...]], tones: Tones | None
+) -> dict[str, Any]:
+    """Return what is told of a call when the pointer rests on it, and to a screen reader."""
+    facts = [("type", node.kind)]
+    facts += [("inside", _count(node, hidden))] if hidden else []
+    facts += [("in", ", ".join(_some(given)))] if given else []
+    facts += [("out", _size(node.shape))] if node.shape else []
+    facts += [("parameters", f"{node.parameters:,}")] if node.parameters else []
+    facts += tones.facts(node.address) if tones else []
+    name = printable(node.address)
+    pairs = [(what, printable(value)) for what, value in facts]
+    words = {"type": "{}", "inside": "{} inside", "parameters": "{} parameters"}
+    label = ", ".join([name, *(words.get(what, what + " {}").format(value) for what, value in pairs)])
+    return {"name": name, "facts": [list(pair) for pair in pairs], "label": label}
 
 
-def _title(node: Node, hidden: int = 0) -> str:
-    return "\n".join([printable(node.address), *_facts(node, hidden)])
+def _title(item: dict[str, Any]) -> str:
+    return "\n".join([item["name"], *(f"{what} {value}" for what, value in item["facts"])])
 
 
-def _label(node: Node, hidden: int = 0) -> str:
-    return ", ".join([printable(node.address), *_facts(node, hidden)])
+def _some(shapes: Sequence[tuple[int | None, ...]]) -> list[str]:
+    texts = [_size(shape) for shape in shapes]
+    return texts if len(texts) <= _INPUTS else [*texts[:_INPUTS], f"and {len(texts) - _INPUTS} more"]
 
 
-def _frame(frame: Frame) -> dict[str, Any]:
+def _size(shape: tuple[int | None, ...]) -> str:
+    return " × ".join("?" if n is None else str(n) for n in shape) or "scalar"
+
+
+def _frame(frame: Frame, tones: Tones | None) -> dict[str, Any]:
     text = shorten(frame.node.name, frame.width - 48, bold=True)
     return {
         "address": frame.node.address,
@@ -210,8 +241,8 @@ def _frame(frame: Frame) -> dict[str, Any]:
         "depth": frame.depth,
         "text": text,
         "text_width": round(_text_width(text, bold=True), 1),
-        "title": _title(frame.node),
-        "label": _label(frame.node),
+        "selectable": bool(frame.node.tap),
+        **_said(frame.node, 0, (), tones),
     }
 
 
@@ -224,7 +255,7 @@ def _rect(item: dict[str, Any], extra: str) -> str:
 
 def _frame_svg(frame: dict[str, Any]) -> str:
     border = _rect(frame, 'rx="6" fill="#7f8fa6" fill-opacity="0.1" stroke="#9a9a9a"')
-    return f"<g><title>{escape(frame['title'])}</title>{border}</g>"
+    return f"<g><title>{escape(_title(frame))}</title>{border}</g>"
 
 
 def _frame_label_svg(frame: dict[str, Any]) -> str:
@@ -251,7 +282,7 @@ def _node_svg(node: dict[str, Any]) -> str:
         )
     texts = "".join(_node_text(node, i, line) for i, line in enumerate(node["lines"]))
     data = quoteattr(printable(node["address"]))
-    return f"<g data-address={data}><title>{escape(node['title'])}</title>{box}{texts}</g>"
+    return f"<g data-address={data}><title>{escape(_title(node))}</title>{box}{texts}</g>"
 
 
 def _node_text(node: dict[str, Any], index: int, line: str) -> str:

@@ -26,7 +26,7 @@ class Family:
     @property
     def ink(self) -> str:
         """Black or white, whichever reads better on the fill."""
-        return max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, self.fill))
+        return readable_ink(self.fill)
 
 
 # From Paul Tol's "bright" and "muted" sets, and greys: told apart with any of the common colour-blindnesses.
@@ -74,6 +74,11 @@ def is_minor(kind: str) -> bool:
     """Whether a layer of class `kind` may be drawn as a thin row under the layer before it."""
     lowered = kind.lower()
     return _PADDING in lowered or "dropout" in lowered or family(kind).name in _FOLDED
+
+
+def readable_ink(fill: str) -> str:
+    """Return black or white, whichever reads better on a colour."""
+    return max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, fill))
 
 
 def contrast(one: str, other: str) -> float:

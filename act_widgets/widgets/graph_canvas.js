@@ -1,14 +1,4 @@
-// The model graph as SVG. Pan, zoom and highlight happen here; clicks are told to Python.
-// Names come from models and are only ever set as text, never as markup.
-
-const SVG = "http://www.w3.org/2000/svg";
-const MOVE_THRESHOLD = 4; // pixels that make a press a drag
-const MIN_SCALE = 0.01;
-const TEXT_SCALE = 0.3; // below it no text is drawn: it could not be read
-const MAX_SCALE = 3;
-const EDGE = 24; // pixels kept free around a layer that is moved into view
-const DURATION = 220; // milliseconds
-const ZOOM_KEY = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl";
+// The model graph as SVG. Pan, zoom, search and highlight happen here; clicks are told to Python.
 
 const STYLE = `
 .actw-graph { position: relative; width: 100%; overflow: hidden; border-radius: 6px;
@@ -31,6 +21,7 @@ const STYLE = `
 .actw-graph .item:focus-visible .ring { stroke: var(--jp-brand-color1, #1976d2); stroke-width: 2;
   stroke-dasharray: 4 2; }
 .actw-graph .chosen { fill: none; stroke: var(--jp-warn-color1, #ee7733); stroke-width: 3; pointer-events: none; }
+.actw-graph .found { fill: none; stroke: var(--jp-brand-color1, #1976d2); stroke-width: 3; stroke-dasharray: 7 3; pointer-events: none; }
 .actw-graph .body { stroke: var(--jp-layout-color1, #fff); stroke-width: 1; }
 .actw-graph .group .body { stroke: #8f8770; }
 .actw-graph .frame { fill: #7f8fa6; fill-opacity: 0.12; stroke: var(--jp-border-color1, #9a9a9a); }
@@ -38,6 +29,20 @@ const STYLE = `
 .actw-graph .chip-text { fill: var(--jp-ui-font-color1, #222); font-weight: bold; }
 .actw-graph .close-sign, .actw-graph .open-sign { stroke-width: 1.6; fill: none; pointer-events: none; }
 .actw-graph .close-sign { stroke: var(--jp-ui-font-color1, #222); }
+.actw-graph .search { display: flex; align-items: center; gap: 4px; padding: 0 0 4px; }
+.actw-graph .search input { font: inherit; font-size: 13px; flex: 1 1 auto; min-width: 0; height: 26px; padding: 0 6px;
+  box-sizing: border-box; border: 1px solid var(--jp-border-color1, #bdbdbd); border-radius: 2px;
+  color: var(--jp-ui-font-color0, #111); background: var(--jp-layout-color1, #fff); }
+.actw-graph .search input::placeholder { color: var(--jp-ui-font-color2, #616161); opacity: 1; }
+.actw-graph .count { white-space: nowrap; font-variant-numeric: tabular-nums; }
+.actw-graph .tip { position: absolute; z-index: 2; max-width: min(320px, calc(100% - 16px)); padding: 6px 8px; pointer-events: none;
+  border: 1px solid var(--jp-border-color1, #bdbdbd); border-radius: 4px; box-shadow: 0 2px 8px rgba(0, 0, 0, 0.25); overflow-wrap: anywhere;
+  color: var(--jp-ui-font-color0, #111); background: var(--jp-layout-color1, #fff); box-sizing: border-box; }
+.actw-graph .tip[hidden] { display: none; }
+.actw-graph .tip b { display: block; }
+.actw-graph .tip dl { display: grid; grid-template-columns: auto 1fr; gap: 0 10px; margin: 0; }
+.actw-graph .tip dt { color: var(--jp-ui-font-color2, #555); font-weight: normal; }
+.actw-graph .tip dd { margin: 0; font-variant-numeric: tabular-nums; }
 .actw-graph .bar { display: flex; align-items: center; gap: 8px; }
 .actw-graph .hint { flex: 1; }
 .actw-graph .tools { display: flex; border-radius: 5px; border: 1px solid var(--jp-border-color2, #ccc); }
@@ -47,145 +52,16 @@ const STYLE = `
 .actw-graph .foot { padding: 6px 4px 2px; border-top: 1px solid var(--jp-border-color2, #ddd);
   font-size: 11px; color: var(--jp-ui-font-color2, #555); }
 .actw-graph .legend { display: flex; flex-wrap: wrap; gap: 2px 10px; margin-bottom: 3px; }
+.actw-graph .scale { display: grid; grid-template-columns: 1fr; gap: 1px; margin-bottom: 3px; }
+.actw-graph .scale .colours { height: 10px; border-radius: 2px; border: 1px solid var(--jp-border-color2, #ccc); }
+.actw-graph .scale .ticks { position: relative; height: 15px; font-variant-numeric: tabular-nums; }
+.actw-graph .scale .ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
+.actw-graph .scale .ticks span:first-child { transform: none; }
+.actw-graph .scale .ticks span:last-child { transform: translateX(-100%); }
+.actw-graph .hatched { background: repeating-linear-gradient(-45deg, #8a8a8a 0 2px, #d9d9d9 2px 5px); }
 .actw-graph .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 4px;
   vertical-align: -1px; border: 1px solid var(--jp-border-color2, #ccc); box-sizing: border-box; }
 `;
-
-function html(parent, tag, className, text) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
-  parent.append(element);
-  return element;
-}
-
-function svg(parent, tag, attributes, text) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
-  if (text !== undefined) element.textContent = text;
-  parent.append(element);
-  return element;
-}
-
-function rect(parent, box, grow, attributes) {
-  return svg(parent, "rect", {
-    x: box.x - grow, y: box.y - grow, width: box.width + 2 * grow, height: box.height + 2 * grow, ...attributes,
-  });
-}
-
-const clamp = (value, low, high) => Math.min(Math.max(value, low), Math.max(low, high));
-
-// Where the drawing lies in the panel: its position and scale, and moving between them.
-class Camera {
-  constructor(stage, layer) {
-    Object.assign(this, { stage, layer, x: 0, y: 0, scale: 1, width: 0, height: 0, frame: 0 });
-  }
-
-  get size() {
-    return { width: this.stage.clientWidth, height: this.stage.clientHeight };
-  }
-
-  // Keep some of the drawing in the panel: all of it where it fits, no empty ground beyond its ends else.
-  set(x, y, scale = this.scale) {
-    this.scale = clamp(scale, MIN_SCALE, MAX_SCALE);
-    const { width, height } = this.size;
-    this.x = this.bounded(x, this.width * this.scale, width, 0.5);
-    this.y = this.bounded(y, this.height * this.scale, height, 0);
-    this.layer.classList.toggle("far", this.scale < TEXT_SCALE);
-    this.layer.setAttribute("transform", `translate(${this.x} ${this.y}) scale(${this.scale})`);
-  }
-
-  bounded(start, extent, room, align) {
-    return extent <= room ? (room - extent) * align : clamp(start, room - extent, 0);
-  }
-
-  stop() {
-    cancelAnimationFrame(this.frame);
-  }
-
-  zoom(factor, px = this.size.width / 2, py = this.size.height / 2) {
-    this.stop();
-    const scale = clamp(this.scale * factor, MIN_SCALE, MAX_SCALE);
-    const ratio = scale / this.scale;
-    this.set(px - (px - this.x) * ratio, py - (py - this.y) * ratio, scale);
-  }
-
-  whole() {
-    this.stop();
-    const { width, height } = this.size;
-    this.set(0, 0, Math.min(1, width / this.width, height / this.height));
-  }
-
-  // Texts at 12 pixels, the given box centred from side to side, the top of the drawing in view.
-  readable(box) {
-    this.stop();
-    const middle = box ? box.x + box.width / 2 : this.width / 2;
-    this.set(this.size.width / 2 - middle, 0, 1);
-  }
-
-  // Move by as little as puts the box into view.
-  reveal(box) {
-    const { width, height } = this.size;
-    const axis = (start, extent, at, room) => {
-      const edge = Math.min(EDGE, Math.max(0, (room - extent) / 2));
-      return clamp(at, edge - start, room - edge - start - extent);
-    };
-    const s = this.scale;
-    this.glide(axis(box.x * s, box.width * s, this.x, width),
-               axis(box.y * s, Math.min(box.height * s, height - 2 * EDGE), this.y, height));
-  }
-
-  glide(x, y) {
-    this.stop();
-    const [x0, y0, start] = [this.x, this.y, performance.now()];
-    if (Math.hypot(x - x0, y - y0) < 1) return;
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.set(x, y);
-    const step = (now) => {
-      const t = clamp((now - start) / DURATION, 0, 1);
-      const eased = t * (2 - t);
-      this.set(x0 + (x - x0) * eased, y0 + (y - y0) * eased);
-      if (t < 1) this.frame = requestAnimationFrame(step);
-    };
-    this.frame = requestAnimationFrame(step);
-  }
-}
-
-function drawNode(parent, node) {
-  const item = svg(parent, "g", {
-    class: `item ${node.role}`, role: "button", tabindex: -1, "aria-label":
-      node.role === "group" ? `${node.label}. Closed; Enter opens it.` : node.label,
-  });
-  svg(item, "title", {}, node.title);
-  const corners = { rx: node.role === "row" ? 2 : 4, fill: node.fill };
-  if (node.role === "group") rect(item, { ...node, x: node.x + 3, y: node.y + 3 }, 0, { ...corners, class: "body" });
-  rect(item, node, 0, { ...corners, class: "body" });
-  const single = node.lines.length === 1;
-  node.lines.forEach((line, i) => svg(item, "text", {
-    x: node.x + node.width / 2, y: single ? node.y + node.height / 2 + 4 : node.y + 17 + 15 * i,
-    "text-anchor": "middle", fill: node.ink, "font-weight": single || i ? "normal" : "bold",
-  }, line));
-  if (node.role === "group") {
-    svg(item, "path", { class: "open-sign", stroke: node.ink, d: `M${node.x + 10} ${node.y + 13}h8m-4 -4v8` });
-  }
-  return item;
-}
-
-function drawFrameHead(parent, frame) {
-  const close = svg(parent, "g", { class: "item close", role: "button", tabindex: -1,
-                                   "aria-label": `Close ${frame.label}` });
-  svg(close, "title", {}, `Close ${frame.address}`);
-  const square = { x: frame.x, y: frame.y, width: 20, height: 20 };
-  rect(close, square, 0, { class: "chip body", rx: 4 });
-  svg(close, "path", { class: "close-sign", d: `M${frame.x + 6} ${frame.y + 10}h8` });
-  rect(close, square, 1, { class: "ring", rx: 4 });
-  const head = svg(parent, "g", { class: "item head", role: "button", tabindex: -1, "aria-label": frame.label });
-  svg(head, "title", {}, frame.title);
-  const ground = { x: frame.x + 20, y: frame.y, width: frame.text_width + 12, height: 20 };
-  rect(head, ground, 0, { class: "chip body", rx: 4 });
-  svg(head, "text", { class: "chip-text", x: frame.x + 26, y: frame.y + 14 }, frame.text);
-  rect(head, frame, 2, { class: "ring", rx: 7 });
-  return { close, head };
-}
 
 // One displayed copy of the widget.
 class GraphView {
@@ -193,7 +69,9 @@ class GraphView {
     this.state = state;
     this.anchor = null; // the group that was opened or closed, and where it was on the screen
     this.build(el);
-    this.camera = new Camera(this.stage, this.layer);
+    this.camera = new Camera(this.stage, this.layer, () => this.moved());
+    this.shown = new Items(this.camera, this.sheet);
+    this.tip = new Tip(this.stage);
     this.listen();
     this.draw();
   }
@@ -202,9 +80,15 @@ class GraphView {
     html(el, "style", "", STYLE);
     this.root = html(el, "div", "actw-graph");
     this.root.dataset.lmSuppressShortcuts = "true"; // JupyterLab must not take Enter, arrows or + from us
+    this.search = new Search(this.root, () => this.names(), (address) => this.seek(address));
     this.stage = html(this.root, "div", "stage");
     this.svg = svg(this.stage, "svg", { tabindex: -1, role: "group", "aria-label": "Model graph" });
+    this.hatch = drawHatch(this.svg);
     this.layer = svg(this.svg, "g");
+    this.grounds = svg(this.layer, "g");
+    this.sheet = svg(this.layer, "g");
+    this.ring = svg(this.layer, "rect", { class: "chosen", rx: 6 });
+    this.mark = svg(this.layer, "rect", { class: "found", rx: 8, visibility: "hidden" });
     const foot = html(this.root, "div", "foot");
     this.legend = html(foot, "div", "legend");
     const bar = html(foot, "div", "bar");
@@ -225,7 +109,7 @@ class GraphView {
   listen() {
     const { state } = this;
     const on = { "change:drawing": () => this.draw(), "change:selected": () => this.follow(),
-                 "change:height": () => this.resize() };
+                 "change:height": () => this.resize(), "change:flight": () => this.land() };
     for (const [event, action] of Object.entries(on)) state.on(event, action);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.stage);
@@ -233,6 +117,8 @@ class GraphView {
     this.svg.addEventListener("pointerdown", (event) => this.press(event));
     this.svg.addEventListener("click", (event) => this.endDrag(event), { capture: true });
     this.svg.addEventListener("keydown", (event) => this.key(event));
+    this.svg.addEventListener("pointermove", (event) => this.hover(event));
+    for (const name of ["pointerleave", "pointerdown"]) this.svg.addEventListener(name, () => this.tip.hide());
     this.dispose = () => {
       for (const [event, action] of Object.entries(on)) state.off(event, action);
       this.observer.disconnect();
@@ -242,73 +128,84 @@ class GraphView {
 
   draw() {
     const drawing = this.state.get("drawing") || {};
-    const { nodes = [], frames = [], edges = [], width = 1, height = 1, legend = [] } = drawing;
+    const { nodes = [], frames = [], edges = [], width = 1, height = 1 } = drawing;
     const same = this.drawing !== undefined && this.drawing.name === drawing.name;
     this.root.style.height = `${this.state.get("height")}px`;
     this.drawing = drawing;
     const focused = this.svg.contains(this.svg.getRootNode().activeElement) && this.current && this.current.address;
-    this.layer.replaceChildren();
-    this.items = new Map(); // address -> { box, element, group }
+    this.items = new Map(); // address -> what stands for it
     this.current = undefined;
     this.order = []; // what the keyboard walks through, from top to bottom
-    frames.forEach((frame) => rect(this.layer, frame, 0, { class: "frame", rx: 6 }));
-    this.edges = edges.map((edge) => this.drawEdge(edge));
+    this.grounds.replaceChildren();
+    frames.forEach((frame) => rect(this.grounds, frame, 0, { class: "frame", rx: 6 }));
     nodes.forEach((node) => this.addNode(node));
     frames.forEach((frame) => this.addFrame(frame));
+    const things = [...this.order];
     this.order.sort((a, b) => a.box.y - b.box.y || a.box.x - b.box.x);
-    this.drawLegend(legend);
+    this.drawLegend(drawing);
     Object.assign(this.camera, { width, height });
-    this.ring = svg(this.layer, "rect", { class: "chosen", rx: 6 });
+    this.tip.hide();
+    this.shown.show(things, edges, (item) => this.made(item));
     this.place(same);
     this.highlight(this.state.get("selected"));
-    if (focused && this.find(focused)) this.find(focused).element.focus({ preventScroll: true });
-  }
-
-  drawEdge(edge) {
-    const element = svg(this.layer, "g", {});
-    svg(element, "path", { class: "edge", d: edge.path });
-    svg(element, "path", { class: "arrow", d: edge.arrow });
-    return { ...edge, element };
+    this.encircle(this.mark, this.marked);
+    if (focused && this.find(focused)) this.elementOf(this.find(focused)).focus({ preventScroll: true });
   }
 
   addNode(node) {
-    const element = drawNode(this.layer, node);
-    rect(element, node, 2, { class: "ring", rx: 6 });
-    this.add(node.address, element, node, () => {
-      this.select(node.address);
+    this.add(node.address, node, (sheet) => drawNode(sheet, node, this.hatch), () => {
+      // A block is nothing that could be looked at: it only opens.
+      if (node.role !== "group" || node.selectable) this.select(node.address);
       if (node.role === "group") this.toggle(node.address, true);
     });
   }
 
   addFrame(frame) {
-    const parts = drawFrameHead(this.layer, frame);
-    const at = { x: frame.x, y: frame.y, width: 20, height: 20 };
     // A group with several results keeps a node of its own, which has the address already.
-    this.add(frame.address, parts.head, frame, () => this.select(frame.address));
+    const choose = () => frame.selectable && this.select(frame.address);
+    this.add(frame.address, frame, (sheet) => drawHead(sheet, frame), choose).head = true;
     // A page without a kernel shows all groups open, for good.
-    if (this.state.get("fixed")) parts.close.remove();
-    else this.enter(parts.close, { box: at, address: frame.address, element: parts.close },
-                    () => this.toggle(frame.address, false));
+    if (this.state.get("fixed")) return;
+    this.order.push({ address: frame.address, box: { x: frame.x, y: frame.y, width: 20, height: 20 },
+                      make: (sheet) => drawClose(sheet, frame), action: () => this.toggle(frame.address, false) });
   }
 
-  add(address, element, box, action) {
-    const entry = { address, element, box };
+  add(address, box, make, action) {
+    const entry = { address, box, make, action };
     this.items.set(address, entry);
-    this.enter(element, entry, action);
-  }
-
-  enter(element, entry, action) {
-    entry.action = action;
-    element.addEventListener("click", action);
-    element.addEventListener("focus", () => this.makeCurrent(entry));
     this.order.push(entry);
+    return entry;
   }
 
-  drawLegend(legend) {
+  // Something came onto the page.
+  made(item) {
+    const chosen = this.state.get("selected");
+    if (item.path) {
+      item.element.setAttribute("class", [item.source, item.target].includes(chosen) ? "near" : "");
+      return;
+    }
+    item.element.addEventListener("click", item.action);
+    item.element.addEventListener("focus", () => this.makeCurrent(item));
+    item.element.thing = item;
+    if (item === this.find(item.address)) item.element.setAttribute("aria-pressed", item.address === chosen);
+  }
+
+  elementOf(entry) {
+    this.shown.pinned = entry;
+    return this.shown.element(entry);
+  }
+
+  moved() {
+    this.shown.update();
+  }
+
+  drawLegend({ legend = [], scale }) {
     this.legend.replaceChildren();
+    if (scale) drawScale(this.legend, scale);
     legend.forEach(({ text, fill }) => {
       const entry = html(this.legend, "span");
-      html(entry, "i").style.background = fill;
+      const sample = html(entry, "i", fill ? "" : "hatched");
+      if (fill) sample.style.background = fill;
       entry.append(text);
     });
   }
@@ -321,6 +218,7 @@ class GraphView {
     if (held) {
       const { scale } = this.camera;
       this.camera.set(this.anchor.x - held.box.x * scale, this.anchor.y - held.box.y * scale);
+      if (this.anchor.inSight) this.reveal(); // what was selected stays in sight
     } else if (same && this.placed) {
       this.camera.set(this.camera.x, this.camera.y);
     } else {
@@ -359,36 +257,78 @@ class GraphView {
 
   highlight(address) {
     const chosen = this.find(address);
-    for (const entry of this.items.values()) entry.element.setAttribute("aria-pressed", entry === chosen);
-    for (const edge of this.edges) {
-      edge.element.setAttribute("class", [edge.source, edge.target].includes(address) ? "near" : "");
+    for (const entry of this.items.values()) {
+      if (entry.element) entry.element.setAttribute("aria-pressed", entry === chosen);
     }
-    this.ring.setAttribute("visibility", chosen ? "visible" : "hidden");
-    if (chosen) this.encircle(chosen.box);
+    for (const edge of this.shown.edges) {
+      if (edge.element) edge.element.setAttribute("class", [edge.source, edge.target].includes(address) ? "near" : "");
+    }
+    this.encircle(this.ring, address);
     this.makeCurrent(chosen || this.current || this.order[0]);
   }
 
-  encircle({ x, y, width, height }) {
-    const sides = { x: x - 2, y: y - 2, width: width + 4, height: height + 4 };
-    for (const [name, value] of Object.entries(sides)) this.ring.setAttribute(name, value);
+  encircle(ring, address) {
+    const entry = this.find(address);
+    ring.setAttribute("visibility", entry ? "visible" : "hidden");
+    if (!entry) return;
+    const grow = ring === this.mark ? 5 : 2;
+    const { x, y, width, height } = entry.box;
+    const sides = { x: x - grow, y: y - grow, width: width + 2 * grow, height: height + 2 * grow };
+    for (const [name, value] of Object.entries(sides)) ring.setAttribute(name, value);
+  }
+
+  // Pairs of address and kind of all that can be found: a page without a kernel shows all of it.
+  names() {
+    const index = this.state.get("index") || [];
+    return index.length ? index : (this.drawing.nodes || []).map((node) => [node.address, node.label]);
+  }
+
+  // Fly to a layer; one in a closed group is asked for.
+  seek(address) {
+    this.marked = address;
+    if (this.find(address)) this.fly(address);
+    else this.state.send({ type: "reveal", address });
+  }
+
+  land() {
+    const { address } = this.state.get("flight") || {};
+    if (!address) return;
+    this.marked = address;
+    if (this.placed) this.fly(address);
+  }
+
+  fly(address) {
+    const entry = this.find(address);
+    if (entry) this.camera.fly(entry.head ? { ...entry.box, height: 20 } : entry.box);
+    this.encircle(this.mark, address);
+  }
+
+  hover(event) {
+    const element = event.target.closest(".item");
+    const thing = element && element.thing;
+    if (event.buttons || !thing || !thing.box.facts) this.tip.hide();
+    else this.tip.show(thing, event);
   }
 
   // Tab reaches one layer at a time; the arrow keys walk on from it.
   makeCurrent(entry) {
-    if (this.current) this.current.element.setAttribute("tabindex", -1);
+    if (this.current && this.current.element) this.current.element.setAttribute("tabindex", -1);
     this.current = entry;
-    if (entry) entry.element.setAttribute("tabindex", 0);
+    if (entry) this.elementOf(entry).setAttribute("tabindex", 0);
   }
 
   select(address) {
     this.highlight(address); // at once: the kernel, which answers by setting `selected`, may be busy
+    this.encircle(this.mark, (this.marked = undefined));
     this.state.send({ type: "select", address });
   }
 
   toggle(address, opened) {
     const { box } = this.find(address);
     const { x, y, scale } = this.camera;
-    this.anchor = { address, x: x + box.x * scale, y: y + box.y * scale };
+    const chosen = this.find(this.state.get("selected"));
+    const inSight = chosen && this.camera.shows(chosen.box);
+    this.anchor = { address, x: x + box.x * scale, y: y + box.y * scale, inSight };
     this.state.send({ type: "toggle", address, opened });
   }
 
@@ -456,7 +396,7 @@ class GraphView {
   // Focus the nearest item in the direction (dx, dy); being off to the side counts double.
   walk(dx, dy) {
     if (!this.current) return;
-    const centre = ({ box, element }) => element.classList.contains("head")
+    const centre = ({ box, head }) => head
       ? [box.x + 40, box.y + 10] : [box.x + box.width / 2, box.y + box.height / 2];
     const [x, y] = centre(this.current);
     let best, least = Infinity;
@@ -471,9 +411,8 @@ class GraphView {
 
   focus(entry) {
     if (!entry) return;
-    entry.element.focus({ preventScroll: true });
-    const head = entry.element.classList.contains("head");
-    this.camera.reveal(head ? { ...entry.box, height: 20 } : entry.box);
+    this.camera.reveal(entry.head ? { ...entry.box, height: 20 } : entry.box);
+    this.elementOf(entry).focus({ preventScroll: true });
   }
 }
 

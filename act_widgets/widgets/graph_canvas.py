@@ -20,7 +20,10 @@ class GraphCanvas(Faced):
     act_widgets.rendering.graph_svg.describe : makes the `drawing`.
     """
 
-    script = script_of("graph_canvas.js")
+    # One job each; they share their names as parts of one script.
+    script = "\n".join(
+        script_of(f"graph_{part}.js") for part in ("camera", "items", "tip", "search", "canvas")
+    )
 
     drawing = traitlets.Dict().tag(sync=True)
     """What to show: ``dict``, as `act_widgets.rendering.graph_svg.describe` returns it.
@@ -37,6 +40,20 @@ class GraphCanvas(Faced):
     - Effect: the layer is outlined and, if it is outside the panel, moved into it at the same zoom.
     """
 
+    index: traitlets.List = traitlets.List().tag(sync=True)
+    """What the search finds: list of pairs of address and kind.
+
+    - Default: ``[]``, what is in the drawing.
+    - Effect: one that is not in the drawing is asked for, see `on_reveal`.
+    """
+
+    flight = traitlets.Dict().tag(sync=True)
+    """Where to fly: ``{"address": str, "number": int}``, another number each time.
+
+    - Default: ``{}``, nowhere.
+    - Effect: the node or frame of the drawing comes to the middle of the panel, and is marked.
+    """
+
     height = traitlets.Int(520, min=120).tag(sync=True)
     """Height of the panel: ``int``, in pixels.
 
@@ -48,10 +65,11 @@ class GraphCanvas(Faced):
         if unknown:
             raise TypeError(
                 f"GraphCanvas has no {', '.join(unknown)}. Received: {', '.join(sorted(kwargs))}. "
-                "Expected: drawing, selected, height."
+                "Expected: drawing, selected, index, flight, height."
             )
         self._on_select: list[Callable[[str], None]] = []
         self._on_toggle: list[Callable[[str, bool], None]] = []
+        self._on_reveal: list[Callable[[str], None]] = []
         super().__init__(**kwargs)
         self.on_msg(self._receive)
 
@@ -66,11 +84,26 @@ class GraphCanvas(Faced):
         """Call ``callback(address, opened)`` when the user opens or closes a group."""
         self._on_toggle.append(callback)
 
+    def on_reveal(self, callback: Callable[[str], None]) -> None:
+        """Call ``callback(address)`` when the search found what is not in the drawing."""
+        self._on_reveal.append(callback)
+
+    def fly(self, address: str) -> None:
+        """Bring a node or frame of the drawing to the middle of the panel."""
+        self.flight = {"address": address, "number": self.flight.get("number", 0) + 1}
+
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         """Act on a message of the browser; one about a drawing that is gone since is dropped."""
-        if not isinstance(content, dict) or content.get("address") not in self._addresses():
+        if not isinstance(content, dict):
             return
-        address = content["address"]
+        address, shown = content.get("address"), self._addresses()
+        if not isinstance(address, str):
+            return
+        if content.get("type") == "reveal" and address in [known for known, _ in self.index]:
+            for reveal in tuple(self._on_reveal):
+                reveal(address)
+        if address not in shown:
+            return
         if content.get("type") == "select":
             self.selected = address
             for select in tuple(self._on_select):

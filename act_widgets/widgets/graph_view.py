@@ -1,28 +1,60 @@
-"""The model's graph: a click selects a layer."""
+"""The model's graph: a click selects a layer, colours tell what each costs or does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets
 import numpy as np
 
-from ..errors import LayerKindError
+from ..errors import InputError, LayerKindError, listed, nearest
+from ..measures import MEASURES, Measured, Partial, measure_steps
 from ..model_graph import Graph
 from ..rendering import charts, pictures
-from ..rendering.graph_layout import Drawing, lay_out, visible_ancestor
-from ..rendering.graph_picture import paint
+from ..rendering.graph_blocks import BLOCK, with_blocks
+from ..rendering.graph_groups import ancestors, groups, visible_ancestor
+from ..rendering.graph_layout import Drawing, lay_out
+from ..rendering.graph_picture import paint, with_scale
 from ..rendering.graph_svg import describe
+from ..rendering.graph_tones import Tones, quantity
 from ..session import Session
-from .base import View
+from . import text
+from .base import Stage, View
 from .face import Face
 from .graph_canvas import GraphCanvas
+from .kept import Kept
 from .recipe import Setting
 
 # Width and height of what a still picture shows of the graph.
 _ROOM = (560, 640)
+_TYPE = "type"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a graph is to show.
+
+    Attributes
+    ----------
+    opened : frozenset of str
+        The groups that are open.
+    around : str
+        A call of which all groups around are open too; empty for none.
+    colour_by : str
+        The measure, or ``"type"``.
+    sample : int
+        The sample that is measured; -1 where that makes no difference.
+    target : object
+        The class that is measured; None where that makes no difference.
+    """
+
+    opened: frozenset[str]
+    around: str
+    colour_by: str
+    sample: int = -1
+    target: Any = None
 
 
 @dataclass(frozen=True)
@@ -32,19 +64,35 @@ class LaidOut:
     Attributes
     ----------
     array : (edges, 2) int ndarray
-        Each edge as the places of its two calls in ``graph.nodes``.
+        Each edge as the places of its two calls in the session's ``graph.nodes``.
+    graph : Graph
+        With its blocks.
+    drawing : Drawing
+    opened : frozenset of str
+        All groups that are open.
+    tones : Tones or None
+        What the colours mean, if not the type of each layer.
+    described : dict
+        What the page draws.
+    words : str
+        What was measured.
     """
 
     array: np.ndarray
     graph: Graph
     drawing: Drawing
+    opened: frozenset[str]
+    tones: Tones | None
     described: dict[str, Any]
+    words: str = ""
 
 
 class GraphView(View):
     """The calls of the model and what flows between them, data going down.
 
-    Nested models are closed at first; a click opens one. A click on a layer selects it everywhere.
+    Nested models and blocks that repeat are closed at first; a click opens one. A click on a layer selects
+    it everywhere. A layer that is chosen elsewhere is shown: groups around it open, and close again when
+    another is chosen.
 
     Parameters
     ----------
@@ -53,72 +101,166 @@ class GraphView(View):
     """
 
     title = "Model"
-    watches = ("layer",)
+    watches = ("layer", "sample", "target", "target_layer")
     working = "tracing the model, once"
 
     def __init__(self, session: Session) -> None:
         self._canvas = GraphCanvas(height=420)
+        options = [("layer type", _TYPE), *((measure.title, name) for name, measure in MEASURES.items())]
+        self._colours = ipywidgets.Dropdown(options=options, description="Colours", layout={"width": "auto"})
+        self._next = ipywidgets.Button(description="Worst", layout={"width": "auto"})
+        self._under = ipywidgets.HTML(layout={"display": "none"})
+        self._next.tooltip = "Select the layer with the highest value; once more: the next"
         self._opened: frozenset[str] = frozenset()
+        self._around = ""
+        self._flight = ("", 0)
+        self._worst: tuple[Any, int] = (None, 0)
+        self._found = ""
+        self._graph, self._drawing = Kept(), Kept()
+        self._measured: tuple[Any, Tones | None, str] = (None, None, "")
         super().__init__(session)
+        self._colours.observe(self.guarded(self._on_colour), names=["value"])
 
     def _get_opened(self) -> tuple[str, ...]:
-        return tuple(sorted(self._opened))
+        if not self._around:
+            return tuple(sorted(self._opened))
+        return tuple(sorted(self._opened.union(ancestors(self._with_blocks(), self._around))))
 
     def _set_opened(self, groups: Iterable[str]) -> None:
-        self._opened = frozenset(groups)
+        self._opened, self._around = frozenset(groups), ""
         self.refresh()
 
-    opened = Setting(_get_opened, _set_opened, doc="Addresses of the nested models that are open.", usual=())
+    opened = Setting(
+        _get_opened, _set_opened, doc="Addresses of the nested models and blocks that are open.", usual=()
+    )
+
+    def _get_colour(self) -> str:
+        return str(self._colours.value)
+
+    def _set_colour(self, name: str) -> None:
+        known = (_TYPE, *MEASURES)
+        if name not in known:
+            raise InputError(
+                f"The graph has no colours by that name. Received: colour_by={name!r}. "
+                f"Expected: one of {listed(nearest(str(name), known, len(known)))}."
+            )
+        self._colours.value = name
+
+    colour_by = Setting(
+        _get_colour, _set_colour, doc='``"type"``, or the name of a measure in `MEASURES`.', usual=_TYPE
+    )
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What the colours stand for, by the address of each call; empty for types of layers."""
+        tones = self._result(self.key()).tones
+        return dict(tones.values) if tones else {}
 
     def build(self) -> list[ipywidgets.Widget]:
-        """Return the drawing."""
+        """Return the menu of colours and the drawing."""
         self._canvas.on_select(self.guarded(self._select))
         self._canvas.on_toggle(self.guarded(self._toggle))
-        return [Face(self._canvas)]
+        self._canvas.on_reveal(self.guarded(self._reveal))
+        self._next.on_click(self.guarded(lambda _: self.show_worst()))
+        row = ipywidgets.HBox([self._colours, self._next])
+        row.add_class("aw-graph-row")
+        return [row, Face(self._canvas), self._under]
 
-    def key(self) -> frozenset[str]:
-        """The groups that are open."""
-        return self._opened
+    def key(self) -> Asked:
+        """The groups that are open, and what the colours mean."""
+        name, chosen = self.colour_by, self.session.selection
+        if name == _TYPE:
+            return Asked(self._opened, self._around, name)
+        measure = MEASURES[name]
+        sample = chosen.sample if measure.per_sample or measure.per_target else -1
+        target = self.session.explained_target(chosen.sample) if measure.per_target else None
+        return Asked(self._opened, self._around, name, sample, target)
 
-    def look(self) -> str:
-        """The layer that is highlighted."""
-        return self.session.selection.layer
+    def look(self) -> tuple[str, tuple[str, int]]:
+        """The layer that is highlighted, and the one that is flown to."""
+        return self.session.selection.layer, self._flight
 
-    def is_ready(self, key: frozenset[str]) -> bool:
-        """Whether the model was traced."""
-        return self.session.reader.has_graph
+    def is_ready(self, key: Asked) -> bool:
+        """Whether the model was traced, and measured."""
+        is_known = key.colour_by == _TYPE or self._measured[0] == self._question(key)
+        return self.session.reader.has_graph and is_known
 
-    def compute(self, key: frozenset[str]) -> LaidOut:
-        """Return where everything goes."""
-        graph = self.session.graph
-        drawing = lay_out(graph, key)
-        place = {node.address: index for index, node in enumerate(graph.nodes)}
-        edges = [(place[edge.source], place[edge.target]) for edge in graph.edges]
-        return LaidOut(np.array(edges).reshape(-1, 2), graph, drawing, describe(drawing))
+    def stages(self, key: Asked) -> Iterator[Stage]:
+        """Yield the graph, and its colours once they are measured."""
+        question = self._question(key)
+        if key.colour_by != _TYPE and self._measured[0] != question:
+            plain = self._laid_out(key)
+            yield Stage(plain, 0.0, self._title_of(key))
+            for part in self._measuring(key):
+                if part.share < 1:
+                    yield Stage(plain, part.share, f"{self._title_of(key)}: {part.words}")
+            self._measured = question, self._tones(key, part.result), part.result.words
+        yield Stage(self._laid_out(key, *((None, "") if key.colour_by == _TYPE else self._measured[1:])))
 
     def draw(self, result: LaidOut) -> None:
-        """Send the drawing if it is another one, and highlight the layer."""
-        if self._canvas.drawing != result.described:
-            self._canvas.drawing = result.described
-        self._canvas.selected = self._highlighted(result)
-        self.note(f"{len(result.graph.nodes)} calls", hint="click one to select it")
+        """Send the drawing if it is another one, highlight the layer, and fly where it is asked."""
+        index = [[node.address, node.kind] for node in result.graph.nodes]
+        address, number = self._flight
+        with self._canvas.hold_sync():
+            if self._canvas.index != index:
+                self._canvas.index = index
+            if self._canvas.drawing != result.described:
+                self._canvas.drawing = result.described
+            self._canvas.selected = self._highlighted(result)
+            self._canvas.flight = {"address": address, "number": number} if number else {}
+        self._next.layout.display = "" if result.tones and result.tones.leaves else "none"
+        said = " ".join(filter(None, (result.words, self._found)))
+        self._under.value, self._under.layout.display = text.caption(said), "" if said else "none"
+        calls = sum(node.kind != BLOCK for node in result.graph.nodes)
+        self.note(f"{calls} calls", hint="click one to select it")
 
     def picture(self, result: LaidOut) -> bytes:
-        """Return the drawing as a PNG."""
-        return pictures.png_of(paint(result.drawing, self._highlighted(result)))
+        """Return the drawing as a PNG, with the meaning of its colours."""
+        drawn = paint(result.drawing, self._highlighted(result), tones=result.tones)
+        return pictures.png_of(with_scale(drawn, result.tones) if result.tones else drawn)
 
     def panels(self, result: LaidOut) -> list[np.ndarray]:
         """Return what is about the layer: a card has no room for more."""
         scale = min(1.5, max(1.0, _ROOM[0] / result.drawing.width))
-        part = paint(result.drawing, self._highlighted(result), scale=scale, room=_ROOM)
-        return [charts.centred(part, _ROOM[0])]
+        highlighted = self._highlighted(result)
+        part = paint(result.drawing, highlighted, scale=scale, room=_ROOM, tones=result.tones)
+        part = charts.centred(part, _ROOM[0])
+        return [with_scale(part, result.tones) if result.tones else part]
+
+    def show_worst(self) -> None:
+        """Select the layer with the highest value and fly there; called again, the next, and so on.
+
+        Raises
+        ------
+        LayerKindError
+            If the colours tell types, or nothing has a value.
+        """
+        tones = self._result(self.key()).tones
+        if tones is None or not tones.ranking:
+            raise LayerKindError("Nothing is the worst: the colours tell no numbers. Set colour_by first.")
+        question = self._question(self.key())
+        place = self._worst[1] + 1 if self._worst[0] == question else 0
+        self._worst = question, place
+        address = tones.ranking[place % len(tones.ranking)]
+        value = quantity(tones.leaves[address], tones.unit)
+        self._found = f"No. {place % len(tones.ranking) + 1} of {len(tones.ranking)}: {address}, {value}."
+        self._fly(address)
+        tap = next(node.tap for node in self._with_blocks().nodes if node.address == address)
+        if tap:
+            self.choose("layer", tap)
+        self.refresh()
+
+    def _on_change(self, change: dict) -> None:
+        if change["name"] == "layer" and self.session.reader.has_graph:
+            self._open_around(self.session.tap(self.session.selection.layer).call)
+        super()._on_change(change)
 
     def _highlighted(self, result: LaidOut) -> str:
         call = self.session.tap(self.session.selection.layer).call
-        return visible_ancestor(result.graph, self._opened, call)
+        return visible_ancestor(result.graph, result.opened, call)
 
     def _select(self, address: str) -> None:
-        node = next(node for node in self.session.graph.nodes if node.address == address)
+        node = next(node for node in self._with_blocks().nodes if node.address == address)
         if not node.tap:
             raise LayerKindError(
                 f"'{address}' can't be looked at: the model lists it, but it is no layer's output."
@@ -126,4 +268,57 @@ class GraphView(View):
         self.choose("layer", node.tap)
 
     def _toggle(self, address: str, opened: bool) -> None:
-        self.opened = self._opened | {address} if opened else self._opened - {address}
+        # What a choice elsewhere had opened stays as it is: from now on it is the user's.
+        now = frozenset(self.opened)
+        self.opened = now | {address} if opened else now - {address}
+
+    def _reveal(self, address: str) -> None:
+        self._fly(address)
+        self.refresh()
+
+    def _fly(self, address: str) -> None:
+        self._open_around(address)
+        self._flight = address, self._flight[1] + 1
+
+    def _open_around(self, call: str) -> None:
+        """Open the groups around a call if it is in a closed one."""
+        graph = self._with_blocks()
+        stands_for_it = visible_ancestor(graph, self.opened, call)
+        if stands_for_it != call and stands_for_it in groups(graph):
+            self._around = call
+
+    def _on_colour(self, change: dict) -> None:
+        self._found = ""
+        self.refresh()
+
+    def _with_blocks(self) -> Graph:
+        graph = self.session.graph
+        return self._graph.get(graph, lambda: with_blocks(graph))
+
+    def _question(self, key: Asked) -> tuple:
+        return self.session.version, key.colour_by, key.sample, key.target
+
+    def _title_of(self, key: Asked) -> str:
+        return MEASURES[key.colour_by].title
+
+    def _measuring(self, key: Asked) -> Iterator[Partial]:
+        self.session.follow_weights()
+        sample = max(key.sample, 0)
+        target = self.session.explained_target(sample) if key.target is None else key.target
+        return measure_steps(self.session.reader, key.colour_by, sample, target)
+
+    def _tones(self, key: Asked, found: Measured) -> Tones:
+        measure = MEASURES[key.colour_by]
+        return Tones(self._with_blocks(), measure.title, measure.unit, found.values, found.missing)
+
+    def _laid_out(self, key: Asked, tones: Tones | None = None, words: str = "") -> LaidOut:
+        graph = self._with_blocks()
+        around = ancestors(graph, key.around) if key.around else ()
+        opened = key.opened.union(around)
+        drawing = self._drawing.get((graph, opened), lambda: lay_out(graph, opened))
+        calls = self.session.graph
+        place = {node.address: index for index, node in enumerate(calls.nodes)}
+        edges = [(place[edge.source], place[edge.target]) for edge in calls.edges]
+        return LaidOut(
+            np.array(edges).reshape(-1, 2), graph, drawing, opened, tones, describe(drawing, tones), words
+        )
