@@ -10,8 +10,11 @@ from act_widgets.model_graph import Edge, Graph, Node
 from act_widgets.rendering.graph_blocks import BLOCK, FEW, with_blocks
 from act_widgets.rendering.graph_groups import ancestors, groups
 from act_widgets.rendering.graph_layout import lay_out
+from act_widgets.rendering.graph_svg import describe
 
-from .test_graph_layout import densenet, graph_of, resnet
+from .big_graphs import scopes
+from .drawings import faults
+from .test_graph_layout import GRAPHS, densenet, graph_of, resnet
 
 
 def blocks_of(graph: Graph) -> dict[str, list[str]]:
@@ -142,3 +145,34 @@ def test_a_known_model_is_drawn_on_few_boxes_and_each_block_opens(mobilenet) -> 
     assert {"block_2_expand", "block_2_add", "block_1_*"} <= shown
     assert "block_2_*" not in shown
     assert len(lay_out(found, groups(found)).boxes) > 100
+
+
+@pytest.mark.parametrize("opened", [(), ("block_2_*",), ("block_1_*", "block_16_*"), None])
+def test_nothing_in_the_drawing_of_a_known_model_lies_on_anything_else(mobilenet, opened) -> None:
+    found = with_blocks(mobilenet)
+    assert faults(lay_out(found, groups(found) if opened is None else opened)) == []
+
+
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+@pytest.mark.parametrize("is_open", [False, True], ids=["closed", "open"])
+def test_nothing_lies_on_anything_else(graph: Graph, is_open: bool) -> None:
+    found = with_blocks(graph)
+    assert faults(lay_out(found, groups(found) if is_open else ())) == []
+
+
+def test_operations_in_name_scopes_are_drawn_clearly() -> None:
+    graph = scopes([30] * 4 + [6] * 20)
+    for opened in ((), ("model",), ("model", "model/block_2"), groups(graph)):
+        assert faults(lay_out(graph, opened)) == []
+
+
+def test_a_name_that_has_no_room_beside_the_line_is_shortened() -> None:
+    graph = graph_of(
+        "Input:x Dense:a_long_name_of_a_group/b Functional:a_long_name_of_a_group Dense:y",
+        "x>a_long_name_of_a_group/b a_long_name_of_a_group/b>a_long_name_of_a_group a_long_name_of_a_group>y",
+    )
+    drawing = lay_out(graph, groups(graph))
+    assert faults(drawing) == []
+    (frame,) = describe(drawing)["frames"]
+    assert "…" in frame["text"]
+    assert frame["name"] == "a_long_name_of_a_group"

@@ -38,7 +38,7 @@ def test_a_linear_scale_runs_from_nought_to_the_highest() -> None:
 def test_values_over_more_than_three_powers_of_ten_have_a_logarithmic_scale_that_says_so() -> None:
     tones = tones_of(chain(), a=0.1, b=10.0, c=1000.0)
     assert "logarithmic scale" in tones.scale()["title"]
-    assert [text for _, text in tones.scale()["ticks"]] == ["0.1", "10", "1e3"]
+    assert [text for _, text in tones.scale()["ticks"]] == ["0.1", "10", "1,000"]
     middle = [int(tones.fill("b")[i : i + 2], 16) for i in (1, 3, 5)]
     halves = [[int(h[i : i + 2], 16) for i in (1, 3, 5)] for h in hexadecimal("viridis", 126, 127)]
     assert middle in halves

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from math import hypot
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -18,6 +19,8 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif
 _CORNER = 8.0
 _ARROW = 6.0
 _PADDING = 6
+_GAP = 5
+LABEL_HEIGHT = 20
 _LEGEND_ROW = 22
 # Of so many inputs the shapes are told.
 _INPUTS = 6
@@ -43,7 +46,7 @@ def describe(drawing: Drawing, tones: Tones | None = None) -> dict[str, Any]:
         ``nodes``: dicts with ``address role x y width height
         fill ink blank lines selectable name facts label``;
         ``frames``: dicts with ``address x y width height depth
-        text text_width selectable name facts label``;
+        text text_x text_width selectable name facts label``;
         ``edges``: dicts with ``source target path`` and ``arrow`` (SVG path data);
         ``legend``: dicts with ``text`` and ``fill``, which is empty for stripes;
         ``scale``: with tones, what `Tones.scale` returns.
@@ -57,7 +60,7 @@ def describe(drawing: Drawing, tones: Tones | None = None) -> dict[str, Any]:
         "width": round(drawing.width, 1),
         "height": round(drawing.height, 1),
         "nodes": [_node(box, tones) for box in drawing.boxes],
-        "frames": [_frame(frame, tones) for frame in drawing.frames],
+        "frames": [_frame(frame, drawing, tones) for frame in drawing.frames],
         "edges": [
             {"source": e.source, "target": e.target, "path": path(e.points), "arrow": _arrow(e.points)}
             for e in drawing.lines
@@ -230,8 +233,9 @@ def _size(shape: tuple[int | None, ...]) -> str:
     return " × ".join("?" if n is None else str(n) for n in shape) or "scalar"
 
 
-def _frame(frame: Frame, tones: Tones | None) -> dict[str, Any]:
-    text = shorten(frame.node.name, frame.width - 48, bold=True)
+def _frame(frame: Frame, drawing: Drawing, tones: Tones | None) -> dict[str, Any]:
+    left, room = _label_room(frame, drawing)
+    text = shorten(frame.node.name, room - 2 * _PADDING, bold=True)
     return {
         "address": frame.node.address,
         "x": round(frame.x, 1),
@@ -240,10 +244,31 @@ def _frame(frame: Frame, tones: Tones | None) -> dict[str, Any]:
         "height": round(frame.height, 1),
         "depth": frame.depth,
         "text": text,
+        "text_x": round(left, 1),
         "text_width": round(_text_width(text, bold=True), 1),
         "selectable": bool(frame.node.tap),
         **_said(frame.node, 0, (), tones),
     }
+
+
+def _label_room(frame: Frame, drawing: Drawing) -> tuple[float, float]:
+    """Return left and width of where a frame's name finds room between the lines that come in at its top."""
+    bottom, right = frame.y + LABEL_HEIGHT, frame.x + frame.width
+    crossing = sorted(
+        {
+            x
+            for line in drawing.lines
+            for a, b in pairwise(line.points)
+            for x in (a[0], b[0])
+            if min(a[1], b[1]) < bottom and max(a[1], b[1]) > frame.y and frame.x < x < right
+        }
+    )
+    # At the left is the sign that closes the group.
+    starts = [frame.x + LABEL_HEIGHT, *(x + _GAP for x in crossing)]
+    ends = [*(x - _GAP for x in crossing), right]
+    rooms = [(start, end - start) for start, end in zip(starts, ends, strict=True)]
+    wished = _text_width(frame.node.name, bold=True) + 2 * _PADDING
+    return next((room for room in rooms if room[1] >= wished), max(rooms, key=lambda room: room[1]))
 
 
 def _rect(item: dict[str, Any], extra: str) -> str:
@@ -261,9 +286,12 @@ def _frame_svg(frame: dict[str, Any]) -> str:
 def _frame_label_svg(frame: dict[str, Any]) -> str:
     """Return the frame's name on a white ground, to be laid over the line that comes in there."""
     ground = _rect(
-        {**frame, "width": frame["text_width"] + 12, "height": 20}, 'rx="6" fill="#ffffff" stroke="#9a9a9a"'
+        {**frame, "x": frame["text_x"], "width": frame["text_width"] + 12, "height": LABEL_HEIGHT},
+        'rx="6" fill="#ffffff" stroke="#9a9a9a"',
     )
-    return ground + _text(frame["x"] + 6, frame["y"] + 14, frame["text"], 'font-weight="bold" fill="#333333"')
+    return ground + _text(
+        frame["text_x"] + 6, frame["y"] + 14, frame["text"], 'font-weight="bold" fill="#333333"'
+    )
 
 
 def _edge_svg(edge: dict[str, str]) -> str:

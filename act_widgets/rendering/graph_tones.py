@@ -108,7 +108,7 @@ class Tones:
         return said or [(self.title, self.missing.get(address, "no value"))]
 
     def scale(self) -> dict[str, Any]:
-        """Return the legend: ``title``, ``colours`` from low to high, ``ticks`` as pairs of place and text."""
+        """Return the legend: ``title``, ``colours`` from low to high, ``ticks`` of place and text."""
         words = [self.title + (f", {self.unit}" if self.unit else "")]
         words += ["logarithmic scale"] if self.is_logarithmic else []
         words += ["a group shows the worst inside"] if self._worst_inside else []
@@ -146,7 +146,9 @@ def quantity(value: float, unit: str = "") -> str:
     """Return a number short enough for a legend, with its unit: ``3.54 M``, ``12 ms``."""
     factor, prefix = next(((f, p) for f, p in _PREFIXES if abs(value) >= max(f, 1e4)), (1.0, ""))
     unit = "B" if unit == "bytes" else unit
-    digits = f"{value / factor:.3g}".replace("e-0", "e-").replace("e+0", "e")
+    scaled = value / factor
+    digits = f"{scaled:,.0f}" if 1000 <= abs(scaled) < 1e4 else f"{scaled:.3g}"
+    digits = digits.replace("e-0", "e-").replace("e+0", "e")
     return f"{digits} {prefix}{unit}".rstrip()
 
 

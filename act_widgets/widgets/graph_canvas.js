@@ -217,7 +217,9 @@ class GraphView {
     const held = same && this.placed && this.anchor && this.find(this.anchor.address);
     if (held) {
       const { scale } = this.camera;
-      this.camera.set(this.anchor.x - held.box.x * scale, this.anchor.y - held.box.y * scale);
+      // A wide group shows its first layer where its box was.
+      const left = (this.anchor.opened && this.first(held.box)) || held.box;
+      this.camera.set(this.anchor.x - left.x * scale, this.anchor.y - held.box.y * scale);
       if (this.anchor.inSight) this.reveal(); // what was selected stays in sight
     } else if (same && this.placed) {
       this.camera.set(this.camera.x, this.camera.y);
@@ -233,6 +235,13 @@ class GraphView {
     this.root.style.height = `${this.state.get("height")}px`;
     if (!this.placed) this.place(false);
     else this.camera.set(this.camera.x, this.camera.y);
+  }
+
+  // The topmost box inside a frame.
+  first(frame) {
+    const inside = ({ x, y }) => x > frame.x && x < frame.x + frame.width && y > frame.y && y < frame.y + frame.height;
+    const boxes = (this.drawing.nodes || []).filter(inside);
+    return boxes.reduce((top, box) => (!top || box.y < top.y ? box : top), undefined);
   }
 
   find(address) {
@@ -328,7 +337,7 @@ class GraphView {
     const { x, y, scale } = this.camera;
     const chosen = this.find(this.state.get("selected"));
     const inSight = chosen && this.camera.shows(chosen.box);
-    this.anchor = { address, x: x + box.x * scale, y: y + box.y * scale, inSight };
+    this.anchor = { address, opened, x: x + box.x * scale, y: y + box.y * scale, inSight };
     this.state.send({ type: "toggle", address, opened });
   }
 

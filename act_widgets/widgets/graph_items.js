@@ -37,9 +37,9 @@ function drawClose(parent, frame) {
 
 function drawHead(parent, frame) {
   const head = svg(parent, "g", { class: "item head", role: "button", tabindex: -1, "aria-label": frame.label });
-  const ground = { x: frame.x + 20, y: frame.y, width: frame.text_width + 12, height: 20 };
+  const ground = { x: frame.text_x, y: frame.y, width: frame.text_width + 12, height: 20 };
   rect(head, ground, 0, { class: "chip body", rx: 4 });
-  svg(head, "text", { class: "chip-text", x: frame.x + 26, y: frame.y + 14 }, frame.text);
+  svg(head, "text", { class: "chip-text", x: frame.text_x + 6, y: frame.y + 14 }, frame.text);
   rect(head, frame, 2, { class: "ring", rx: 7 });
   return head;
 }

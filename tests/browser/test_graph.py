@@ -1,0 +1,166 @@
+"""The model graph as people use it: finding, opening, colours, and a thousand boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from act_widgets.rendering.graph_blocks import with_blocks
+from act_widgets.rendering.graph_layout import lay_out
+from act_widgets.rendering.graph_svg import describe
+from act_widgets.rendering.graph_tones import Tones
+from tests.big_graphs import chain, scopes
+from tests.browser.digits import card, settle
+from tests.browser.graph_page import GraphPage
+from tests.browser.lab import Lab
+from tests.test_graph_layout import resnet
+
+RESNET = with_blocks(resnet())
+INDEX = [[node.address, node.kind] for node in RESNET.nodes]
+BLOCKS = """
+import keras, numpy as np, act_widgets as aw
+x = y = keras.Input((6,), name="x")
+for i in range(16):
+    for j in range(3):
+        y = keras.layers.Dense(4 + i, activation="tanh", name=f"block{i}_dense{j}")(y)
+model = keras.Model(x, keras.layers.Dense(2, name="head")(y))
+ex = aw.explore(model, np.random.default_rng(0).random((2, 6), np.float32), layer="head")
+ex
+"""
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Callable[..., GraphPage]]:
+    """Opens graphs in pages of their own."""
+    pages: list[GraphPage] = []
+
+    def open_graph(*arguments, **traits) -> GraphPage:
+        pages.append(GraphPage(browser, *arguments, **traits))
+        return pages[-1]
+
+    yield open_graph
+    for page in pages:
+        page.close()
+
+
+def test_the_search_flies_from_match_to_match(opened) -> None:
+    graph = opened(lay_out(RESNET, {"b2_*", "b9_*"}), index=INDEX)
+    field, count = graph.page.get_by_label("Find in the graph"), graph.page.get_by_role("status")
+    field.fill("conv2d c1")
+    expect(count).to_have_text("16 found")
+    field.fill("b2_c add")
+    expect(count).to_have_text("none")
+    field.fill("B2_c conv2d")
+    for number, name in enumerate(("b2_c1", "b2_c2", "b2_c3", "b2_c1"), 0):
+        field.press("Enter")
+        expect(count).to_have_text(f"{number % 3 + 1} of 3")
+        assert graph.is_in_sight(name)
+    field.press("Shift+Enter")
+    expect(count).to_have_text("3 of 3")
+    assert graph.sent == [], "what is in the drawing is not asked for"
+    field.fill("b12_c2")
+    field.press("Enter")
+    assert graph.sent == [{"type": "reveal", "address": "b12_c2"}]
+    graph.set(drawing=describe(lay_out(RESNET, {"b2_*", "b12_*"})), flight={"address": "b12_c2", "number": 1})
+    assert graph.is_in_sight("b12_c2")
+    field.press("Escape")
+    expect(count).to_have_text("")
+    assert field.input_value() == ""
+
+
+def test_under_the_pointer_a_layer_says_what_is_known_of_it(opened) -> None:
+    values = {node.address: float(i) for i, node in enumerate(RESNET.nodes) if node.address != "b0_c1"}
+    tones = Tones(RESNET, "time", "ms", values, {"b0_c1": "too quick to be told"})
+    graph = opened(lay_out(RESNET, {"b0_*"}), tones)
+    tip = graph.page.locator(".tip")
+    expect(tip).to_be_hidden()
+    graph.box("b0_c1").hover()
+    expect(tip).to_have_text("b0_c1typeConv2Din? × 8out? × 8parameters3timetoo quick to be told")
+    graph.box("b0_c2").hover()
+    expect(tip).to_contain_text(f"time{values['b0_c2']:g} ms")
+    graph.page.mouse.move(350, 600)
+    expect(tip).to_be_hidden()
+    legend = graph.page.locator(".legend")
+    expect(legend).to_contain_text("time, ms")
+    expect(legend).to_contain_text("no value")
+
+
+@pytest.mark.parametrize("block", ["b5_*", "b3_*"], ids=["below", "above"])
+def test_what_was_selected_stays_in_sight_when_a_group_opens_and_closes(opened, block: str) -> None:
+    graph = opened(lay_out(RESNET), selected="b4_*")
+    assert graph.is_in_sight("b4_*")
+    graph.box(block).dispatch_event("click")
+    assert graph.sent == [{"type": "toggle", "address": block, "opened": True}], "a block is no layer"
+    graph.set(drawing=describe(lay_out(RESNET, {block})))
+    assert graph.is_in_sight("b4_*")
+    assert graph.box("b4_*").get_attribute("aria-pressed") == "true"
+    graph.page.get_by_role("button", name=f"Close {block}").dispatch_event("click")
+    graph.set(drawing=describe(lay_out(RESNET)))
+    assert graph.is_in_sight("b4_*")
+
+
+def test_of_a_thousand_boxes_only_those_about_the_panel_are_on_the_page(opened) -> None:
+    graph = opened(lay_out(chain(1000)), selected="dense_500")
+    here = "() => [...document.querySelectorAll('.boxes .item')].map(e => e.ariaLabel.split(',')[0])"
+    assert 10 < len(graph.page.evaluate(here)) < 60
+    assert graph.is_in_sight("dense_500")
+    seen = graph.page.evaluate(
+        """() => drag(30, 0, -150, () => {
+            const { left, width, top, bottom } = document.querySelector(".stage").getBoundingClientRect();
+            return [top + 40, (top + bottom) / 2, bottom - 40].filter((y) => [-24, 0, 24].some((d) =>
+                document.elementFromPoint(left + width / 2, y + d)?.closest(".item"))).length;
+        })"""
+    )
+    assert seen == [3] * 30, "wherever the panel is, boxes are there"
+    assert graph.page.evaluate("document.querySelectorAll('.stage svg *').length") < 1000
+    graph.page.get_by_role("button", name="Show the whole graph").click()
+    expect(graph.page.locator(".overview")).to_be_visible()
+    assert graph.page.locator(".boxes").get_attribute("visibility") == "hidden"
+    graph.page.get_by_role("button", name="Readable size").click()
+    assert graph.is_in_sight("dense_500")
+    graph.box("dense_500").focus()
+    for _ in range(40):
+        graph.page.keyboard.press("ArrowDown")
+    assert graph.page.evaluate("document.activeElement.ariaLabel").startswith("dense_540,")
+    assert graph.is_in_sight("dense_540")
+
+
+def test_a_scope_of_a_thousand_operations_is_opened_by_a_click(opened) -> None:
+    graph = scopes([1000] + [10] * 20)
+    page = opened(lay_out(graph, {"model"}))
+    page.box("model/block_0").click()
+    page.set(drawing=describe(lay_out(graph, {"model", "model/block_0"})))
+    assert page.is_in_sight("model/block_0/op_0")
+
+
+def test_blocks_colours_and_choices_in_an_explorer(lab: Lab) -> None:
+    lab.set_viewport(1600, 1600)
+    lab.show(BLOCKS)
+    settle(lab)
+    graph = card(lab, "GraphView")
+    graph.get_by_role("button", name="block3_*").dispatch_event("click")
+    expect(graph.get_by_role("button", name="block3_dense1,")).to_be_attached()
+    graph.get_by_role("button", name="block3_dense1,").dispatch_event("click")
+    settle(lab)
+    assert lab.value("ex.selection.layer") == "block3_dense1"
+    # Chosen elsewhere: its block opens.
+    entry = card(lab, "LayerPicker").get_by_role("treeitem", name="block9_dense2 ")
+    entry.click()
+    expect(graph.get_by_role("button", name="block9_dense2,", pressed=True)).to_be_visible()
+    # Found in a closed block.
+    graph.get_by_label("Find in the graph").fill("block12")
+    graph.get_by_label("Find in the graph").press("Enter")
+    expect(graph.get_by_role("button", name="block12_dense0,")).to_be_visible()
+    assert lab.value("ex.selection.layer") == "block9_dense2"
+    # Colours by parameters: the last blocks are the widest.
+    graph.locator("select").select_option("parameters")
+    expect(graph.locator(".legend")).to_contain_text("parameters")
+    for layer in ("block15_dense1", "block15_dense2"):
+        graph.get_by_role("button", name="Worst", exact=True).click()
+        expect(graph.get_by_role("button", name=f"{layer},", pressed=True)).to_be_visible()
+        lab.until(lambda layer=layer: lab.value("ex.selection.layer") == layer)
+    graph.locator("select").select_option("measured time")
+    expect(graph.locator(".legend")).to_contain_text("measured time, ms")
+    settle(lab)
