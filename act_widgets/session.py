@@ -242,6 +242,10 @@ class Session(HasTraits):
     def ordered_channels(self, layer: str, sample: int) -> Ordered:
         """Return the channels of a layer in the order of the selection, perhaps less the dead ones."""
         self.follow_weights()
+        return self.channels_as_read(layer, sample)
+
+    def channels_as_read(self, layer: str, sample: int) -> Ordered:
+        """Return the same without asking whether the weights changed, which each choice has asked already."""
         chosen = self.selection
         target = self.explained_target(sample) if chosen.order == WEIGHT else 0
         return ordered(self.reader, layer, sample, chosen.order, chosen.hide_dead, target)

@@ -90,7 +90,7 @@ class ChannelSlider(Control):
         if axes.spread_axis is None:
             nothing = Ordered(np.zeros(0, int), np.zeros(0), 0)
             return Channels(nothing.channels, [Option("", "no channels", axes.words)], "", nothing)
-        found = self.session.ordered_channels(layer, sample)
+        found = self.session.channels_as_read(layer, sample)
         values = [""] * len(found.values) if order == INDEX else map(text.number, found.values.tolist())
         options = [Option(str(c), f"channel {c}", v) for c, v in zip(found.channels, values, strict=True)]
         return Channels(found.channels, options, str(channel), found)

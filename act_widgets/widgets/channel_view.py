@@ -187,7 +187,7 @@ class ChannelView(View):
             and is_ordered(session, layer, sample)
         ):
             return None, None
-        order = session.ordered_channels(layer, sample)
+        order = session.channels_as_read(layer, sample)
         place = order.position(channel)
         if place is None:
             return None, None

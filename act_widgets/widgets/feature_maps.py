@@ -214,7 +214,7 @@ class FeatureMaps(View):
 
     def _place_of(self, layer: str, channel: int) -> int:
         """Return where a channel stands in the order; the first place if it is hidden."""
-        return self.session.ordered_channels(layer, self.session.selection.sample).position(channel) or 0
+        return self.session.channels_as_read(layer, self.session.selection.sample).position(channel) or 0
 
     def _click(self, x: float, y: float) -> None:
         hit = self._grid.at(x, y) if self._grid else None
