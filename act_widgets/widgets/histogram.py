@@ -104,7 +104,12 @@ class Histogram(View):
         self._ends: Range = (0.0, 1.0)
         self._axes = [
             bqplot.Axis(
-                scale=self._x, label="activation", grid_lines="none", label_offset="30px", tick_format=".3~g"
+                scale=self._x,
+                label="activation",
+                grid_lines="none",
+                label_offset="30px",
+                num_ticks=4,
+                tick_format=".3~g",
             ),
             bqplot.Axis(
                 scale=self._y,
@@ -173,7 +178,6 @@ class Histogram(View):
             self._bars.x, self._bars.y = _outline(result.edges, _height(counts) if log else counts)
         with self._x.hold_sync():
             self._x.min, self._x.max = result.ends
-        self._axes[0].tick_values = np.linspace(result.edges[0], result.edges[-1], 4)
         ticks = _ticks(counts.max(), log)
         places = _height(ticks) if log else ticks
         # One by one: bqplot writes new ticks with the labels that it knew before.
