@@ -12,7 +12,6 @@ import ipywidgets
 from . import text
 from .code_button import CodeButton
 from .face import Face
-from .names import Names
 from .still import Pictured
 
 
@@ -33,7 +32,7 @@ class Card(Pictured):
         self._stop = ipywidgets.ToggleButton(layout={"display": "none", "width": "auto"})
         self._stop.add_class("aw-stop")
         super().__init__(
-            [Names(), self._heading, Face(self._code), *self.build(), self._busy, self._stop, self._alert]
+            [self._heading, Face(self._code), *self.build(), self._busy, self._stop, self._alert]
         )
         self.add_class("aw-card")
         self.add_class(f"aw-{type(self).__name__}")

@@ -1,5 +1,5 @@
 // A button that shows code and copies it. The code is asked for when it is wanted.
-// Beside it: the keys of the lists in cards.
+// Beside it: the keys of the lists in cards, and the names of what is in its card (names.js stands before this).
 
 function element(name, properties, attributes = {}) {
   const made = Object.assign(document.createElement(name), properties);
@@ -80,7 +80,9 @@ function draw(state, el) {
   panel.addEventListener('keydown', key);
   state.on('change:answered', answer);
   document.addEventListener('focusin', objects);
+  const endNames = keepNamed(el);
   return () => {
+    endNames();
     state.off('change:answered', answer);
     document.removeEventListener('focusin', objects);
   };

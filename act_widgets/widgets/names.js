@@ -40,7 +40,8 @@ function nameAll(card) {
   }
 }
 
-function render({ el }) {
+/** Name what is in the card around an element, whenever something changes there; returns what ends this. */
+function keepNamed(el) {
   const changes = new MutationObserver(() => el.isConnected && nameAll(el.closest(".aw-card")));
   // There is no card around it before it has its place on the page.
   const placed = new ResizeObserver(() => {
@@ -56,5 +57,3 @@ function render({ el }) {
     changes.disconnect();
   };
 }
-
-export default { render };
