@@ -55,7 +55,7 @@ test-oldest: ## the tests without a browser, on the oldest versions that pyproje
 test-models: $(BIN)/.test ## read models of every kind, and write docs/models.md
 	$(BIN)/python scripts/model_table.py
 
-screenshots: $(BIN)/.chromium ## draw the pictures of the README anew
+screenshots: $(BIN)/.chromium ## draw the pictures of the README and of docs/views.md anew
 	$(BIN)/python scripts/screenshots.py
 
 samples: $(BIN)/.test ## train the sample models anew

