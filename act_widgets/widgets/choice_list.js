@@ -127,8 +127,10 @@ function draw(state, el) {
     for (let holder = current?.holder; holder; holder = holder.holder) open?.add(holder.key);
     show();
     if (!current) return;
-    const top = current.element.offsetTop - list.offsetTop;
-    const bottom = top + current.element.offsetHeight;
+    // What comes before and after it is seen too.
+    const height = current.element.offsetHeight;
+    const top = current.element.offsetTop - list.offsetTop - height;
+    const bottom = top + 3 * height;
     if (top < list.scrollTop) list.scrollTop = top;
     else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
   }
