@@ -206,8 +206,26 @@ def test_what_is_left_out_is_told(tmp_path):
     said = " ".join(made.left_out)
     assert re.search(r"\d+ of 20 samples\.", said)
     assert "cells a side: of neighbours the largest stands for all." in said
-    assert "Channels after the first" in said
+    assert re.search(r"Channels of a layer but the \d+ strongest in the sample shown first\.", said)
     assert "Attribution" in said
+    explorer.close()
+
+
+def test_the_strongest_channels_find_room_and_the_chosen_one(tmp_path):
+    explorer = aw.explore(*wide(), layer="second")
+    values = explorer.session.activation("second")[7]
+    strength = np.abs(values).mean((0, 1), dtype=float)
+    weakest = int(strength.argmin())
+    explorer.selection.sample, explorer.selection.channel = 7, weakest
+    page, _ = exported(explorer, tmp_path, max_bytes=400_000)
+    facts = page.data["layers"][page.index("second")]
+    count = facts["channels"]
+    assert 1 < count < len(strength)
+    assert facts["kept"] == sorted([*np.argsort(-strength)[: count - 1].tolist(), weakest])
+    block = page.layer(7, "second")
+    np.testing.assert_array_equal(block.high[:count], values.max((0, 1))[facts["kept"]])
+    np.testing.assert_array_equal(block.last[:count], values.max((0, 1))[facts["kept"]])
+    np.testing.assert_array_equal(block.counts[:count], [binned(values[..., k])[0] for k in facts["kept"]])
     explorer.close()
 
 

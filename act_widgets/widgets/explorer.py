@@ -135,7 +135,8 @@ class Explorer(Pictured):
             The file. One that is there is replaced when the new one is whole.
         max_bytes : int
             Size of the file at the most. What finds no room is told, on the page and in the result: first
-            finer maps are given up, then samples, classes, channels and the graph, and at last layers.
+            finer maps are given up, then samples, classes, channels and the graph, and at last layers. The
+            channels that stay have the largest mean of absolute values in the sample that is chosen.
         on_progress : callable, optional
             Called as ``on_progress(share, words)``. After a second a bar below the explorer tells the same,
             with a button to stop. What `on_progress` raises, that button where the page is heard while a cell

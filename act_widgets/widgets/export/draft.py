@@ -18,7 +18,7 @@ from ...session import Session
 from .. import text
 from ..asked import Asked
 from . import page
-from .layer import facts_of, packed_layer
+from .layer import LayerFacts, facts_of, packed_layer
 from .overlay import method_of, packed_overlays
 from .packing import as_json
 from .plan import Plan, without
@@ -75,7 +75,7 @@ class Draft:
     ) -> None:
         self._shown, self._work, self._plan, self._tell = shown, work, plan, tell
         self._room = room
-        self._layers = [facts_of(work, address, plan.side, plan.channels) for address in plan.layers]
+        self._layers = [self._facts_of(address) for address in plan.layers]
         self._entries: dict[int, dict[str, Any]] = {}
         self._blocks: dict[int, str] = {}
         self._said = without(plan, whole)
@@ -146,6 +146,11 @@ class Draft:
             "left_out": self.left_out,
         }
         return page.assembled(facts, [self._blocks[sample] for sample in samples])
+
+    def _facts_of(self, address: str) -> LayerFacts:
+        chosen, plan = self._shown.selection, self._plan
+        channel = chosen.channel if address == chosen.layer else None
+        return facts_of(self._work, address, plan.side, plan.channels, chosen.sample, channel)
 
     def _sample(self, sample: int, room: int, turn: tuple[int, int]) -> tuple[dict[str, Any], str]:
         """Return what the page holds of a sample; `turn`: its place among how many."""

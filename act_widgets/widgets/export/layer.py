@@ -32,8 +32,10 @@ class LayerFacts:
         What a picture is one of: ``"channel"``; empty if there is a single picture.
     plane : tuple of str
         What one index along each axis of a picture is called: none for numbers, one for lines, two for maps.
-    channels, total : int
-        How many pictures are in the file, and how many the layer has.
+    kept : tuple of int
+        Numbers of the pictures that are in the file.
+    total : int
+        How many pictures the layer has.
     height, width : int
         Of a picture in the file.
     full : tuple of int
@@ -55,7 +57,7 @@ class LayerFacts:
     remark: str = ""
     of: str = ""
     plane: tuple[str, ...] = ()
-    channels: int = 0
+    kept: tuple[int, ...] = ()
     total: int = 0
     height: int = 0
     width: int = 0
@@ -66,12 +68,26 @@ class LayerFacts:
     has_sliders: bool = False
     error: str = ""
 
+    @property
+    def channels(self) -> int:
+        """How many pictures are in the file."""
+        return len(self.kept)
+
     def for_page(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return vars(self) | {"full": list(self.full), "plane": list(self.plane)}
+        """Return it as plain values; numbers of pictures only where some are left out."""
+        kept = list(self.kept) if self.channels < self.total else None
+        plain = {"full": list(self.full), "plane": list(self.plane)}
+        return vars(self) | plain | {"kept": kept, "channels": self.channels}
 
 
-def facts_of(session: Session, address: str, side: int | None, channels: int | None) -> LayerFacts:
+def facts_of(
+    session: Session,
+    address: str,
+    side: int | None = None,
+    channels: int | None = None,
+    sample: int = 0,
+    chosen: int | None = None,
+) -> LayerFacts:
     """Return what the page must know of a layer.
 
     Parameters
@@ -81,10 +97,14 @@ def facts_of(session: Session, address: str, side: int | None, channels: int | N
     side : int or None
         The longest side of a picture in the file; None for any.
     channels : int or None
-        How many pictures there may be; None for any number.
+        How many pictures there may be: the strongest ones; None for any number.
+    sample : int
+        Whose strongest.
+    chosen : int or None
+        The channel that is among them in any case.
     """
     try:
-        drawn = all_pictures(session, address, 0)
+        drawn = all_pictures(session, address, sample)
     except ActWidgetsError as error:
         return LayerFacts(address, error=str(error))
     maps, axes = _as_maps(drawn), drawn.axes
@@ -96,7 +116,7 @@ def facts_of(session: Session, address: str, side: int | None, channels: int | N
         remark=" · ".join(filter(None, (places, drawn.remark))),
         of=one_of(axes.spread_role) if axes.spread_role else "",
         plane=tuple(map(one_of, axes.plane)),
-        channels=min(drawn.count, channels or drawn.count),
+        kept=_strongest(maps, channels or drawn.count, chosen if axes.has_channels else None),
         total=drawn.count,
         height=shrunk(height, side),
         width=shrunk(width, side),
@@ -106,6 +126,16 @@ def facts_of(session: Session, address: str, side: int | None, channels: int | N
         is_whole=drawn.array.dtype.kind in "biu",
         has_sliders=bool(drawn.places),
     )
+
+
+def _strongest(maps: np.ndarray, count: int, chosen: int | None) -> tuple[int, ...]:
+    """Return the numbers of the pictures whose values are largest on average, signs aside, in their order."""
+    if count >= len(maps):
+        return tuple(range(len(maps)))
+    strength = np.abs(np.where(np.isfinite(maps), maps, 0)).reshape(len(maps), -1).mean(1, dtype=float)
+    if chosen is not None:
+        strength[chosen] = np.inf
+    return tuple(sorted(np.argsort(-strength, kind="stable")[:count].tolist()))
 
 
 def packed_layer(session: Session, facts: LayerFacts, sample: int) -> str:
@@ -118,14 +148,15 @@ def packed_layer(session: Session, facts: LayerFacts, sample: int) -> str:
     highest finite value, and the counts of the histogram.
     """
     drawn = _as_maps(all_pictures(session, facts.address, sample))
-    shown = drawn[: facts.channels]
+    kept = list(facts.kept)
+    shown = drawn[kept]
     rows = shown.reshape(len(shown), -1)
     low, high = _ends(rows)
     activation = drawable(session.reader.sample_activation(facts.address, sample), session.tap(facts.address))
     whole = activation.reshape(1, -1)
     channels = np.zeros((facts.channels, 0), np.float32)
     if facts.has_channels:
-        channels = session.axes[facts.address].spread(activation)[: facts.channels]
+        channels = session.axes[facts.address].spread(activation)[kept]
         channels = channels.reshape(len(channels), -1)
     return packed(
         [

@@ -15,7 +15,7 @@ class Plan:
     side : int or None
         The longest side of a map; in larger ones the largest of neighbours stands for all. None for any.
     channels : int or None
-        Channels of a layer, from the first; None for all.
+        Channels of a layer, the strongest; None for all.
     classes : int
         Classes of a sample that are explained, the likeliest first.
     photo : int
@@ -81,7 +81,7 @@ def without(plan: Plan, whole: Plan) -> list[str]:
     if plan.side is not None and whole.side is not None and whole.side > plan.side:
         said.append(f"Maps larger than {plan.side} cells a side: of neighbours the largest stands for all.")
     if plan.channels is not None and whole.channels is not None and whole.channels > plan.channels:
-        said.append(f"Channels after the first {plan.channels} of a layer.")
+        said.append(f"Channels of a layer but the {plan.channels} strongest in the sample shown first.")
     if plan.classes < whole.classes:
         kept = f"{plan.classes} likeliest" if plan.classes > 1 else "likeliest"
         others = f"Attribution of other classes than the {kept} of each sample."

@@ -172,7 +172,7 @@ def _work(session: Session) -> Session:
 
 def _whole(session: Session, layers: tuple[str, ...]) -> Plan:
     """Return a plan of all that there is."""
-    facts = [facts_of(session, address, None, None) for address in layers]
+    facts = [facts_of(session, address) for address in layers]
     side = max((max(layer.full) for layer in facts), default=0)
     channels = max((layer.total for layer in facts), default=0)
     return Plan(side, channels, session.head.classes, 0, session.batch_size, layers=layers)

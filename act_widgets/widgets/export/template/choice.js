@@ -22,7 +22,8 @@ function choose(change) {
 let later = 0;
 
 function writeAddress() {
-  const where = new URLSearchParams({ layer: data.layers[chosen.layer].address, channel: chosen.channel,
+  const facts = data.layers[chosen.layer];
+  const where = new URLSearchParams({ layer: facts.address, channel: numberOf(facts, chosen.channel),
                                       sample: data.samples[chosen.sample].number });
   if (chosen.target !== null) where.set("class", chosen.target);
   history.replaceState(null, "", `#${where}`);
@@ -37,7 +38,8 @@ function chosenIn(hash) {
   const sample = data.samples.findIndex((one) => one.number === Number(wish("sample", begin.sample)));
   const target = where.has("class") ? Number(where.get("class")) : begin.target;
   const facts = data.layers[Math.max(layer, 0)];
-  const channel = Number(wish("channel", begin.channel));
+  const number = Number(wish("channel", begin.channel));
+  const channel = facts.kept ? facts.kept.indexOf(number) : number;
   return {
     layer: Math.max(layer, 0), sample: Math.max(sample, 0),
     channel: Number.isInteger(channel) && channel >= 0 && channel < facts.channels ? channel : 0,

@@ -85,8 +85,9 @@ function showControls(facts) {
   classList.set("chosen", chosen.target === null ? "predicted" : String(chosen.target));
   const last = Math.max(facts.channels - 1, 0);
   Object.assign($("channel"), { max: last, value: chosen.channel, disabled: last === 0 });
-  $("channel-out").textContent = chosen.channel;
-  $("channel-note").textContent = facts.channels ? `${chosen.channel} of ${facts.channels}, counted from 0` : "";
+  $("channel-out").textContent = numberOf(facts, chosen.channel);
+  const which = `${numberOf(facts, chosen.channel)} of ${facts.total}, counted from 0`;
+  $("channel-note").textContent = facts.channels ? which : "";
   $("channel-title").textContent = facts.of ? facts.of[0].toUpperCase() + facts.of.slice(1) : "Channel";
   const pages = Math.ceil(facts.channels / pageSize(facts));
   $("page-line").hidden = pages < 2;

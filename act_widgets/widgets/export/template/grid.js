@@ -60,7 +60,7 @@ function drawGrid(facts, layer) {
   if (facts.plane.length) drawBar($("maps-bar"), colours, shared ? all : null, ends);
   else drawEnds($("maps-bar"), withZero(all));
   $("colours").disabled = all.signed;
-  const more = facts.channels < facts.total ? `${facts.channels} in this file` : "";
+  const more = facts.channels < facts.total ? `the ${facts.channels} strongest in this file` : "";
   note("maps-note", facts.address, [facts.words, more].filter(Boolean).join(" · "));
   drawFrame();
 }

@@ -60,6 +60,6 @@ function readValue(event) {
   const places = placesOf(facts, hit);
   const where = facts.plane.map((axis, i) => `${axis} ${places[i]}`).join(", ");
   const largest = places.some((place) => place.includes("to")) ? "largest " : "";
-  const words = [facts.of && `${facts.of} ${hit.channel}`, where, largest + cellWords(facts, hit)];
+  const words = [facts.of && `${facts.of} ${numberOf(facts, hit.channel)}`, where, largest + cellWords(facts, hit)];
   $("maps-under").textContent = words.filter(Boolean).join(" · ");
 }

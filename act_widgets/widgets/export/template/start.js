@@ -38,6 +38,9 @@ function svg(name, attributes, text) {
 // SVG knows no property `hidden`.
 const reveal = (id, isShown) => $(id).toggleAttribute("hidden", !isShown);
 
+// The number of a picture in its layer, by its place among those in the file.
+const numberOf = (facts, place) => (facts.kept ? facts.kept[place] : place);
+
 const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 const lastPart = (address) => address.slice(address.lastIndexOf("/") + 1);
