@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import act_widgets as aw
 from act_widgets import samples
 from act_widgets.samples.data import held_out_digits, training_digits
 from act_widgets.samples.pictures import MEASURED_SEED, SHAPE_NAMES, SHOWN_SEED, TRAINING_SEED, draw_pictures
@@ -48,6 +49,17 @@ def test_a_sample_is_a_model_pictures_and_class_names(sample, name):
     assert 0.9 < images.max() <= 1
     assert labels == names
     assert model.output_shape == (None, len(labels))
+
+
+@both
+def test_its_class_names_are_those_of_the_class_selector_best_first(sample, name):
+    model, images, labels = sample(name)
+    selector = aw.ClassSelector(aw.Session(model, images[:2], labels=labels))
+    best = [labels[k] for k in np.argsort(-probabilities(model, images[:1])[0])]
+    offered = [option.name for option in selector._list.options]
+    assert offered == ["as predicted", *best]
+    assert selector._list.options[0].facts == best[0]
+    selector.close()
 
 
 @both
