@@ -180,8 +180,26 @@ def test_the_chosen_channel_of_a_sequence_is_a_line_changed_in_place():
     assert chart._across.label == "time"
     assert screen.view._chart.figure is figure
     screen.session.selection.layer = "gru"
-    assert is_shown(screen.view._surface.face) and figure not in screen.view._place.children
+    assert is_shown(screen.view._surface.face) and chart.widget not in screen.view._place.children
     assert screen.view.array.shape == ()
+
+
+def test_the_pointer_reads_the_nearest_value_of_a_line():
+    screen = Screen(recurrent(), "lstm")
+    screen.session.selection.channel = 2
+    summary = text_of(screen.view._under.value)
+    pointer = screen.view._chart.widget.children[1].state
+    for x, step in ((23.4, 23), (23.6, 24), (-3.0, 0), (80.0, 39)):
+        pointer._handle_custom_msg({"at": x}, [])
+        said = f"channel 2 · time {step} · {number(screen.values[step, 2])}"
+        assert text_of(screen.view._under.value) == said
+    pointer._handle_custom_msg({"at": None}, [])
+    assert text_of(screen.view._under.value) == summary
+    # The chart is off the screen, and its last message comes late.
+    screen.session.selection.layer = "gru"
+    summary = text_of(screen.view._under.value)
+    pointer._handle_custom_msg({"at": 1.0}, [])
+    assert (text_of(screen.view._under.value), alert_of(screen.view)) == (summary, "")
 
 
 def test_of_a_long_sequence_the_pointer_finds_the_peak_that_is_drawn():

@@ -26,8 +26,10 @@ class LineChart:
 
     Attributes
     ----------
+    figure : bqplot.Figure
+        The chart.
     widget : ipywidgets.Widget
-        What to put into a card.
+        What to put into a card: the chart, and what follows the pointer over it.
     """
 
     def __init__(self, point: Callable[[int], None], leave: Callable[[], None]) -> None:
@@ -44,7 +46,7 @@ class LineChart:
         )
         self._across = bqplot.Axis(scale=scales["x"], grid_lines="none", label_offset="30px")
         self._up = bqplot.Axis(scale=scales["y"], side="left", tick_format=".3~g")
-        figure = bqplot.Figure(
+        self.figure = bqplot.Figure(
             marks=[self._line, self._lit],
             axes=[self._across, self._up],
             animation_duration=0,
@@ -53,7 +55,9 @@ class LineChart:
             background_style={"fill": "transparent"},
         )
         pointer = ChartPointer(lambda x: point(min(max(round(x), 0), len(self._line.y) - 1)), leave)
-        self.widget = ipywidgets.VBox([figure, pointer.face], layout={"width": "auto", "overflow": "visible"})
+        self.widget = ipywidgets.VBox(
+            [self.figure, pointer.face], layout={"width": "auto", "overflow": "visible"}
+        )
 
     def show(self, values: np.ndarray, along: str, chosen: Range | None) -> None:
         """Draw values over their indices on an axis, those in a range bold; what is not finite is a gap."""
