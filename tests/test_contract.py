@@ -97,6 +97,21 @@ def test_a_layer_left_out_of_the_graph_is_caught(honest):
     assert_caught(Lies(source, graph=partial), inputs, testing.the_graph_is_one)
 
 
+def test_calls_that_take_more_than_the_whole_are_caught(honest):
+    source, inputs = honest
+
+    def twice(inputs):
+        counted = source.flops(inputs)
+        return counted._replace(flops={address: 2 * flops for address, flops in counted.flops.items()})
+
+    def anew(inputs):
+        timed = source.timed(inputs)
+        return timed._replace(whole=timed.seconds["left"])
+
+    for lie in ({"flops": twice}, {"timed": anew}):
+        assert_caught(Lies(source, **lie), inputs, testing.a_call_takes_what_its_inner_calls_take)
+
+
 def test_a_weight_that_moves_is_caught(honest):
     source, inputs = honest
 

@@ -36,6 +36,7 @@ from .of_changes import (
     gradients_are_the_same_from_kept_activations,
 )
 from .of_reading import (
+    a_call_takes_what_its_inner_calls_take,
     a_sample_looks_the_same_alone,
     every_address_names_one_tensor,
     only_what_is_wanted_is_given,
@@ -46,6 +47,7 @@ from .of_reading import (
 __all__ = [
     "CHECKS",
     "Check",
+    "a_call_takes_what_its_inner_calls_take",
     "a_sample_looks_the_same_alone",
     "an_edit_is_the_same_from_kept_activations",
     "an_edit_that_changes_nothing_changes_nothing",
@@ -76,6 +78,7 @@ CHECKS: tuple[Check, ...] = (
     gradients_are_slopes,
     gradients_are_the_same_from_kept_activations,
     the_graph_is_one,
+    a_call_takes_what_its_inner_calls_take,
     threads_do_not_meet,
     the_model_stays_as_it_was,
     inputs_that_do_not_fit_are_refused,

@@ -79,3 +79,19 @@ def the_graph_is_one(source: Source, inputs: Inputs) -> float:
             del waiting[node]
     require(not waiting, f"edges in a circle among {sorted(waiting)}")
     return 0.0
+
+
+def a_call_takes_what_its_inner_calls_take(source: Source, inputs: Inputs) -> float:
+    """A call takes at least the time and the FLOPs of the calls inside it, and the model those of all."""
+    timed, counted = source.timed(inputs), source.flops(inputs)
+    require(source.parameters >= 0, f"there are {source.parameters} parameters")
+    unexplained = [a for a, reason in counted.missing.items() if a in counted.flops or not reason]
+    require(not unexplained, f"{unexplained} are not counted without a reason, or although they are")
+    for numbers, whole in ((timed.seconds, timed.whole), (counted.flops, counted.total)):
+        inner: dict[str, float] = {}
+        for node in source.graph(inputs).nodes:
+            inner[node.parent] = inner.get(node.parent, 0.0) + numbers.get(node.address, 0.0)
+        limits = numbers if whole is None else {**numbers, "": whole}
+        over = [a for a, taken in inner.items() if a in limits and taken > limits[a] * (1 + 1e-9)]
+        require(not over, f"the calls inside {over} take more than they do")
+    return 0.0
