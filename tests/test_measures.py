@@ -411,3 +411,25 @@ def test_a_model_that_decides_by_values(decides):
     weights = decides.source.model.head.kernel.numpy()[:, decides.top_class(1)]
     slope = 2 * weights / 16 * (conv > 0)
     assert decides.measure("gradient", 1).values["conv"] == pytest.approx(np.sqrt((slope**2).mean()), **CLOSE)
+
+
+class Chooses(keras.Model):
+    def __init__(self):
+        super().__init__(name="chooses")
+        self.up, self.down = layers.Dense(3, name="up"), layers.Dense(3, name="down")
+        self.head = layers.Dense(2, name="head")
+
+    def call(self, x):
+        return self.head(self.up(x) if float(tf.reduce_sum(x)) > 0 else self.down(x))
+
+
+def test_a_layer_that_is_not_called_for_a_sample():
+    model, x = Chooses(), np.full((2, 300), 2, np.float32)
+    model(x), model(-x)
+    x[1] = -1
+    session = aw.Session(model, x, cache_bytes=300_000)  # a block for each sample
+    for name in ("bytes", "sparsity", "gradient"):
+        assert "up" in session.measure(name, 0).values
+    assert session.measure("sparsity", 1).missing["up"] == "it is not called for these samples"
+    assert session.measure("gradient", 1).missing["up"] == "the explained score does not depend on it"
+    assert "up" in session.measure("dead").values

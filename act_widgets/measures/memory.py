@@ -6,7 +6,7 @@ import re
 
 from ..keys import Tap
 from .measure import Asked, Measure, Measured, at_once, innermost
-from .places import ELSEWHERE, NO_BATCH, of_block, places, tap_at
+from .places import ELSEWHERE, of_block, places, tap_at
 
 _WORDS = (
     "Bytes of all that each call returns for one sample. The total is that of the calls that hold no others, "
@@ -35,7 +35,7 @@ def _measured(asked: Asked) -> Measured:
         if not all(sizes):
             missing[node.address] = _TEXT
         elif any(array is None for array in arrays):
-            missing[node.address] = NO_BATCH
+            missing[node.address] = known.reason(first[node.address])
         else:
             counts = (array.size for array in arrays if array is not None)
             values[node.address] = float(sum(n * size for n, size in zip(counts, sizes, strict=True)))

@@ -33,10 +33,14 @@ class Rows(NamedTuple):
 
     def of(self, address: str, row: int) -> np.ndarray | None:
         """Return a tensor for one of the samples, without the batch axis; None if it has none."""
-        value = self.values[address]
-        if value.shape[:1] not in {(self.samples,), (1,)}:
+        value = self.values.get(address)
+        if value is None or value.shape[:1] not in {(self.samples,), (1,)}:
             return None
         return value[row if len(value) > 1 else 0]
+
+    def reason(self, address: str) -> str:
+        """Return why there is none."""
+        return NO_BATCH if address in self.values else ELSEWHERE
 
 
 def places(reader: Reader) -> dict[str, str]:
@@ -58,7 +62,7 @@ def rows(reader: Reader) -> Iterator[Rows]:
 def of_block(reader: Reader, block: int) -> Rows:
     """Return all tensors of a block of samples, inputs that the model does not name among them."""
     start, stop = reader.blocks.rows(block)
-    values = reader.blocks.values(list(reader.taps), block)
+    values = reader.blocks.everything(block)
     given = zip(reader.input_addresses, reader.inputs.arrays, strict=True)
     inputs = {address: array[start:stop] for address, array in given if address.startswith(INPUT)}
     return Rows(stop - start, values | inputs)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..reading.ordering import living
 from .measure import Asked, Measure, Measured, at_once, innermost
-from .places import ELSEWHERE, EMPTY, NO_BATCH, NO_NUMBERS, of_block, places, rows, tap_at
+from .places import ELSEWHERE, EMPTY, NO_NUMBERS, of_block, places, rows, tap_at
 
 _NUMBERS = "biufc"
 
@@ -43,7 +43,7 @@ def _sparsity(asked: Asked) -> Measured:
     for node, address in places(asked.reader).items():
         activation = known.of(address, row)
         if activation is None:
-            shares.missing[node] = NO_BATCH
+            shares.missing[node] = known.reason(address)
         elif activation.dtype.kind not in _NUMBERS:
             shares.missing[node] = NO_NUMBERS
         else:
@@ -63,7 +63,7 @@ def _dead(asked: Asked) -> Measured:
             for row in range(known.samples):
                 activation = known.of(address, row)
                 if activation is None:
-                    shares.missing[node] = NO_BATCH
+                    shares.missing[node] = known.reason(address)
                 elif activation.dtype.kind not in "biuf":
                     shares.missing[node] = NO_NUMBERS
                 else:

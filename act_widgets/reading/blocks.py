@@ -149,6 +149,14 @@ class Blocks:
                 found |= {a: values[a] for a in missing}
             return {a: found[a] for a in addresses}
 
+    def everything(self, block: int) -> dict[str, np.ndarray]:
+        """Return all activations of a block: looked up, or from one pass if any is missing.
+
+        A model that decides by values may not call every layer for these samples.
+        """
+        found = self._looked_up(list(self.taps), block)
+        return found if len(found) == len(self.taps) else dict(self.run(block, None).values)
+
     def _looked_up(self, addresses: Sequence[str], block: int, counted: bool = True) -> dict[str, np.ndarray]:
         look = self.cache.get if counted else self.cache.peek
         kept = {a: look(("activation", a, block)) for a in addresses}
