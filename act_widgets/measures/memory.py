@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ..keys import Tap
+from ..reading.reader import Reader
 from .measure import Asked, Measure, Measured, at_once, innermost
-from .places import ELSEWHERE, of_block, places, tap_at
+from .places import ELSEWHERE, Rows, of_block, places, tap_at
 
 _WORDS = (
     "Bytes of all that each call returns for one sample. The total is that of the calls that hold no others, "
@@ -19,28 +21,26 @@ def _measured(asked: Asked) -> Measured:
     reader, graph = asked.reader, asked.graph
     block, row = divmod(asked.sample, reader.blocks.size)
     known = of_block(reader, block)
-    first = places(reader)
-    of_call: dict[str, list[str]] = {}
+    where = {node: [address] for node, address in places(reader).items()}
     for tap in reader.taps.values():
-        of_call.setdefault(tap.call, []).append(tap.address)
-    values: dict[str, float] = {}
-    missing: dict[str, str] = {}
-    for node in graph.nodes:
-        if node.address not in first:
-            missing[node.address] = ELSEWHERE
-            continue
-        tensors = of_call.get(node.address, [first[node.address]])
-        sizes = [item_bytes(tap_at(reader, address)) for address in tensors]
-        arrays = [known.of(address, row) for address in tensors]
-        if not all(sizes):
-            missing[node.address] = _TEXT
-        elif any(array is None for array in arrays):
-            missing[node.address] = known.reason(first[node.address])
-        else:
-            counts = (array.size for array in arrays if array is not None)
-            values[node.address] = float(sum(n * size for n, size in zip(counts, sizes, strict=True)))
+        if tap.call in where and tap.address not in where[tap.call]:
+            where[tap.call].append(tap.address)
+    sizes = {n.address: _size(reader, known, row, where.get(n.address, [])) for n in graph.nodes}
+    values = {address: size for address, size in sizes.items() if isinstance(size, float)}
+    missing = {address: reason for address, reason in sizes.items() if isinstance(reason, str)}
     total = sum(values.get(node.address, 0.0) for node in innermost(graph))
     return Measured("bytes", values, total, _WORDS, missing)
+
+
+def _size(reader: Reader, known: Rows, row: int, addresses: Sequence[str]) -> float | str:
+    """Return the bytes of some tensors for one sample, or why they can't be told."""
+    size = 0.0
+    for address in addresses:
+        each, array = item_bytes(tap_at(reader, address)), known.of(address, row)
+        if array is None or not each:
+            return known.reason(address) if array is None else _TEXT
+        size += each * array.size
+    return size if addresses else ELSEWHERE
 
 
 def item_bytes(tap: Tap) -> int:
