@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: help lab test test-oldest lint format screenshots samples bench test-models clean
+.PHONY: help lab test test-oldest lint format screenshots samples bench graphs test-models clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -67,6 +67,10 @@ bench: $(BIN)/.chromium ## measure what reading and showing a model costs
 	$(BIN)/python benchmarks/attribution.py
 	$(BIN)/python -m pip install --quiet matplotlib
 	$(BIN)/python benchmarks/browser.py
+	$(BIN)/python benchmarks/graph.py
+
+graphs: $(BIN)/.test ## draw the graphs of well-known models into build/graphs, and check that nothing overlaps
+	$(BIN)/python scripts/graph_pictures.py
 
 clean: ## forget everything that was built or fetched
 	rm -rf $(VENV) .venv-oldest build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -33,6 +33,7 @@ const STYLE = `
 .actw-graph .search input { font: inherit; font-size: 13px; flex: 1 1 auto; min-width: 0; height: 26px; padding: 0 6px;
   box-sizing: border-box; border: 1px solid var(--jp-border-color1, #bdbdbd); border-radius: 2px;
   color: var(--jp-ui-font-color0, #111); background: var(--jp-layout-color1, #fff); }
+.actw-graph .search input:focus-visible { outline-offset: -2px; }
 .actw-graph .search input::placeholder { color: var(--jp-ui-font-color2, #616161); opacity: 1; }
 .actw-graph .count { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .actw-graph .tip { position: absolute; z-index: 2; max-width: min(320px, calc(100% - 16px)); padding: 6px 8px; pointer-events: none;

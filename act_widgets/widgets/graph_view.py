@@ -187,15 +187,19 @@ class GraphView(View):
 
     def stages(self, key: Asked) -> Iterator[Stage]:
         """Yield the graph, and its colours once they are measured."""
-        question = self._question(key)
-        if key.colour_by != _TYPE and self._measured[0] != question:
+        if key.colour_by == _TYPE:
+            yield Stage(self._laid_out(key))
+            return
+        question, measured = self._question(key), self._measured
+        if measured[0] != question:
             plain = self._laid_out(key)
-            yield Stage(plain, 0.0, self._title_of(key))
+            yield Stage(plain, 0.0, MEASURES[key.colour_by].title)
             for part in self._measuring(key):
                 if part.share < 1:
-                    yield Stage(plain, part.share, f"{self._title_of(key)}: {part.words}")
-            self._measured = question, self._tones(key, part.result), part.result.words
-        yield Stage(self._laid_out(key, *((None, "") if key.colour_by == _TYPE else self._measured[1:])))
+                    yield Stage(plain, part.share, f"{MEASURES[key.colour_by].title}: {part.words}")
+            measured = question, *self._coloured(key, part.result)
+            self._measured = measured
+        yield Stage(self._laid_out(key, *measured[1:]))
 
     def draw(self, result: LaidOut) -> None:
         """Send the drawing if it is another one, highlight the layer, and fly where it is asked."""
@@ -298,18 +302,17 @@ class GraphView(View):
     def _question(self, key: Asked) -> tuple:
         return self.session.version, key.colour_by, key.sample, key.target
 
-    def _title_of(self, key: Asked) -> str:
-        return MEASURES[key.colour_by].title
-
     def _measuring(self, key: Asked) -> Iterator[Partial]:
         self.session.follow_weights()
         sample = max(key.sample, 0)
         target = self.session.explained_target(sample) if key.target is None else key.target
         return measure_steps(self.session.reader, key.colour_by, sample, target)
 
-    def _tones(self, key: Asked, found: Measured) -> Tones:
+    def _coloured(self, key: Asked, found: Measured) -> tuple[Tones, str]:
         measure = MEASURES[key.colour_by]
-        return Tones(self._with_blocks(), measure.title, measure.unit, found.values, found.missing)
+        tones = Tones(self._with_blocks(), measure.title, measure.unit, found.values, found.missing)
+        total = "" if found.total is None else f" In all: {quantity(found.total, measure.unit)}."
+        return tones, found.words + total
 
     def _laid_out(self, key: Asked, tones: Tones | None = None, words: str = "") -> LaidOut:
         graph = self._with_blocks()
