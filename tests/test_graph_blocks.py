@@ -70,6 +70,21 @@ def test_a_shortcut_with_a_name_that_keras_gave_lies_in_the_block_it_leads_aroun
     assert found["block4_*"] == ["block4_a", "block4_b", "max_pooling2d_4", "add_4"]
 
 
+def test_an_activation_with_a_name_that_keras_gave_lies_in_the_block_that_it_leads_into() -> None:
+    # Each block reads the two before it, the one right before it by way of an activation.
+    nodes, edges, ends = [Node("x", "Input")], [], ["x", "x"]
+    for i in range(15):
+        parts = [f"{part}_{i}" for part in ("left", "right", "sum")]
+        kinds = ("Conv2D", "MaxPooling2D", "Add")
+        nodes += [Node(f"activation_{i}", "Activation"), *map(Node, parts, kinds)]
+        left, right, total = parts
+        edges += [(ends[-1], f"activation_{i}"), (f"activation_{i}", left), (ends[-2], right)]
+        edges += [(left, total), (right, total)]
+        ends.append(total)
+    found = blocks_of(Graph("cells", tuple(nodes), tuple(Edge(*edge) for edge in edges)))
+    assert found["*_7"] == ["activation_7", "left_7", "right_7", "sum_7"]
+
+
 def test_blocks_lie_in_stages_where_there_are_too_many() -> None:
     names = [f"stage{i}_block{j}_conv{k}" for i in range(6) for j in range(9) for k in range(3)]
     found = blocks_of(chain_of(names, ["Conv2D"] * len(names)))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from ..model_graph import Graph, Node
-from .graph_groups import enclosing
+from .graph_flow import edges_by_level, in_loops, in_order
 from .layer_families import is_minor
 
 BLOCK = "Block"
@@ -20,7 +19,6 @@ FEW = 40
 
 _TOKENS = re.compile(r"\d+|[^\W\d_]+|[_\W]+")
 Tokens = tuple[str, ...]
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def with_blocks(graph: Graph) -> Graph:
         and addresses that no call has: ``conv2_block1_*``, ``*_3``, ``…mixed0`` (all up to ``mixed0``).
     """
     nodes = {node.address: node for node in graph.nodes}
-    edges = _edges_by_level(graph, nodes)
+    edges = edges_by_level(graph, nodes)
     levels: dict[str, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         levels[node.parent if node.parent in nodes else ""].append(node)
@@ -103,7 +101,7 @@ class _Level:
         while sum(not is_minor(item.kind) for item in self._items.values()) > FEW:
             before = len(self._items)
             for way in ways:
-                blocks = self._without_loops(way())
+                blocks = self._without_loops(self._with_leading(way()))
                 if blocks:
                     self._contract(blocks, parents)
                     break
@@ -210,9 +208,25 @@ class _Level:
             wide.append(replace(block, items=items))
         return wide
 
+    def _with_leading(self, blocks: list[_Block]) -> list[_Block]:
+        """Return blocks with the activations and the like that lead into them alone from other blocks."""
+        inside = {address: number for number, block in enumerate(blocks) for address in block.items}
+        more: dict[int, list[str]] = defaultdict(list)
+        for address, item in self._items.items():
+            behind = {inside.get(t, -1) for t in self._follow[address]}
+            before = {inside.get(s, -1) for s in self._before[address]}
+            is_free = address not in inside and not item.prefix and is_minor(item.kind)
+            if is_free and len(behind) == 1 and before and -1 not in behind | before:
+                more[behind.pop()].append(address)
+        place = self._place.__getitem__
+        return [
+            replace(block, items=tuple(sorted((*block.items, *more[number]), key=place)))
+            for number, block in enumerate(blocks)
+        ]
+
     def _regions(self) -> list[tuple[str, ...]]:
         """Return the items in parts that each end with one that everything passes."""
-        order = _in_order(self._items, self._edges)
+        order = in_order(self._items, self._edges)
         if len(order) < len(self._items):  # there are loops
             return []
         place = {address: i for i, address in enumerate(order)}
@@ -239,7 +253,7 @@ class _Level:
         blocks = apart
         inside = {address: block for block in blocks for address in block.items}
         edges = self._joined(inside)
-        looped = _in_loops((inside.get(a, a) for a in self._items), edges)
+        looped = in_loops((inside.get(a, a) for a in self._items), edges)
         return [block for block in blocks if block not in looped]
 
     def _joined(self, inside: dict[str, _Block] | dict[str, str]) -> set[tuple[Any, Any]]:
@@ -290,48 +304,6 @@ def _is_index(tokens: Tokens, length: int) -> bool:
 
 def _pattern(tokens: Tokens) -> Tokens:
     return tuple("#" if _is_index(tokens, i + 1) else token for i, token in enumerate(tokens))
-
-
-def _edges_by_level(graph: Graph, nodes: dict[str, Node]) -> dict[str, set[tuple[str, str]]]:
-    """Return the edges between the calls inside each call; those into and out of it are left out."""
-    chains = {address: (*enclosing(nodes, address), address) for address in nodes}
-    edges: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for edge in graph.edges:
-        if edge.source not in chains or edge.target not in chains:
-            continue
-        parent = ""
-        for source, target in zip(chains[edge.source], chains[edge.target], strict=False):
-            if source != target:
-                edges[parent].add((source, target))
-                break
-            parent = source
-    return edges
-
-
-def _in_order(items: Iterable[_T], edges: Iterable[tuple[_T, _T]]) -> list[_T]:
-    """Return the items, each after those that feed it, else as given; less what is behind a loop."""
-    place = {item: i for i, item in enumerate(items)}
-    follow: dict[_T, list[_T]] = defaultdict(list)
-    waiting = Counter(target for _, target in edges)
-    for source, target in edges:
-        follow[source].append(target)
-    ready = [(i, item) for item, i in place.items() if not waiting[item]]
-    done = []
-    while ready:
-        _, item = heapq.heappop(ready)
-        done.append(item)
-        for target in follow[item]:
-            waiting[target] -= 1
-            if not waiting[target]:
-                heapq.heappush(ready, (place[target], target))
-    return done
-
-
-def _in_loops(items: Iterable[_T], edges: Collection[tuple[_T, _T]]) -> set[_T]:
-    """Return the items that feed themselves, or lie between two such."""
-    everything = dict.fromkeys(items)
-    back = [(target, source) for source, target in edges]
-    return set(everything).difference(_in_order(everything, edges), _in_order(everything, back))
 
 
 def _rebuilt(graph: Graph, parents: dict[str, str]) -> Graph:
