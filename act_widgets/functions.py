@@ -53,20 +53,27 @@ class Activations(Mapping[str, np.ndarray]):
 
 
 def capture(
-    model: Any, inputs: Any = None, layers: str | Sequence[str] | None = None, *, training: bool = False
+    model: Any,
+    inputs: Any = None,
+    layers: str | Sequence[str] | None = None,
+    *,
+    training: bool = False,
+    signature: str | None = None,
 ) -> Activations:
     """Return the activations of a model's layers for a batch of inputs.
 
     Parameters
     ----------
-    model : keras.Layer, str or path
-        A Keras model of any kind, or the path of a ``.keras`` or ``.h5`` file.
+    model : keras.Layer, function, session, str or path
+        Any model that `Session` reads.
     inputs : ndarray, tensor, or list, tuple or dict of them
         What the model's call takes, with the batch axis.
     layers : str or sequence of str, optional
         Addresses of the layers; all if left out.
     training : bool
         Whether the model is called as in training. It is left as it was all the same.
+    signature : str, optional
+        Which signature of a SavedModel is read.
 
     Returns
     -------
@@ -84,7 +91,7 @@ def capture(
     >>> capture(model, images)["block5_conv3"].shape  # doctest: +SKIP
     (8, 14, 14, 512)
     """
-    source = open_source(model, training)
+    source = open_source(model, training, signature)
     reader = Reader(source, source.read_inputs(inputs))
     source.build(reader.inputs)
     if isinstance(layers, str) or not isinstance(layers, Iterable | None):
@@ -100,6 +107,7 @@ def attribute(
     layer: str | None = None,
     target: int | Target | None = None,
     scores: str | None = None,
+    signature: str | None = None,
     on_progress: Callable[[float, str], None] | None = None,
     **params: Any,
 ) -> Attribution:
@@ -107,8 +115,8 @@ def attribute(
 
     Parameters
     ----------
-    model : keras.Layer, str or path
-        A Keras model of any kind, or the path of a ``.keras`` or ``.h5`` file.
+    model : keras.Layer, function, session, str or path
+        Any model that `Session` reads.
     inputs : ndarray, tensor, or list, tuple or dict of them
         What the model's call takes, with the batch axis.
     method : str
@@ -124,6 +132,8 @@ def attribute(
     scores : str, optional
         ``"logits"`` or ``"probabilities"``. Left out, methods of gradients explain logits if the model
         computes them, the others its output as it is.
+    signature : str, optional
+        Which signature of a SavedModel is read.
     on_progress : callable, optional
         Called as ``on_progress(share, words)`` between the batches of a slow method. What it raises ends
         the work.
@@ -149,30 +159,32 @@ def attribute(
     >>> attribute(model, images, "integrated_gradients", target=7).maps.shape  # doctest: +SKIP
     (8, 224, 224)
     """
-    session = Session(model, inputs)
+    session = Session(model, inputs, signature=signature)
     return session.attribution(
         method, layer=layer, target=target, scores=scores, on_progress=on_progress, **params
     )
 
 
-def graph(model: Any, inputs: Any = None) -> Graph:
-    """Return a model's calls and the tensors between them.
+def graph(model: Any, inputs: Any = None, *, signature: str | None = None) -> Graph:
+    """Return a model's calls and the tensors between them; of a raw graph its operations.
 
-    The model is traced the first time, and called once on the example to check the trace.
+    A Keras model is traced the first time, and called once on the example to check the trace.
 
     Parameters
     ----------
-    model : keras.Layer, str or path
-        A Keras model of any kind, or the path of a ``.keras`` or ``.h5`` file.
+    model : keras.Layer, function, session, str or path
+        Any model that `Session` reads.
     inputs : ndarray, tensor, or list, tuple or dict of them, optional
         An example batch. Needed only where the model itself does not state its inputs.
+    signature : str, optional
+        Which signature of a SavedModel is read.
 
     Raises
     ------
     ModelError, InputError
         If the model can't be read, or needs inputs to be read.
     """
-    source = open_source(model)
+    source = open_source(model, signature=signature)
     given = source.example_inputs() if inputs is None else source.read_inputs(inputs)
     source.build(given)
     return source.graph(given)

@@ -39,9 +39,11 @@ class Session(HasTraits):
 
     Parameters
     ----------
-    model : keras.Layer, str or path
-        A Keras model of any kind, or the path of a ``.keras`` or ``.h5`` file. It is left as it
-        was. A model that was never called is built.
+    model : keras.Layer, function, session, str or path
+        A Keras model of any kind, or the path of a ``.keras`` or ``.h5`` file; a ``tf.function`` or
+        ``ConcreteFunction``; the path of a SavedModel folder or of a frozen ``.pb`` file; a
+        ``tf.compat.v1.Session``, or the pair of its graph and itself. It is left as it was. A Keras
+        model that was never called is built.
     inputs : ndarray, tensor, or list, tuple or dict of them
         What the model's call takes, with the batch axis. They are copied.
     labels : sequence of str, optional
@@ -54,6 +56,8 @@ class Session(HasTraits):
         Whether the model is called as in training: with dropout, and batch normalisation by the
         statistics of the batch, which is then read as one. The same random numbers are drawn at every
         look, until the model's own training goes on.
+    signature : str, optional
+        Which signature of a SavedModel is read; ``"serving_default"``, or the only one, if left out.
 
     Attributes
     ----------
@@ -87,9 +91,10 @@ class Session(HasTraits):
         display: Any = None,
         cache_bytes: int | None = None,
         training: bool = False,
+        signature: str | None = None,
     ) -> None:
         super().__init__()
-        self.source: Source = open_source(model, training)
+        self.source: Source = open_source(model, training, signature)
         self.training = training
         self._budget = checked_budget(cache_bytes)
         self.reader = self._read(inputs)

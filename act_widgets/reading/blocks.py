@@ -120,8 +120,7 @@ class Blocks:
     @cached_property
     def input_addresses(self) -> list[str]:
         """An address for each input: its layer's name, or its number."""
-        named = [a for a, tap in self.taps.items() if tap.kind == "InputLayer" and "/" not in a]
-        return unnamed_inputs(named, len(self.inputs.arrays))
+        return unnamed_inputs(self.source.input_names, len(self.inputs.arrays))
 
     @cached_property
     def together(self) -> bool:

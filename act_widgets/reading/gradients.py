@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..keys import Score
-from ..sources.protocol import MAIN, BackwardPass
+from ..sources.protocol import MAIN, BackwardPass, Gradients
 from .batches import no_batch_axis
 from .blocks import Blocks
 from .explained import Explained
@@ -87,7 +87,7 @@ class GradientReader:
             with self.blocks.lock:
                 kept = self.cache.peek(key)
                 if kept is None:
-                    kept = self._backward([address], sample, explained, rule).get(address)
+                    kept = self._backward([address], sample, explained, rule).of(address)
         if kept is None or kept.size == 0:
             return None
         if kept.shape[:1] != (1,):
@@ -104,28 +104,28 @@ class GradientReader:
         with self.blocks.lock:
             kept = {a: self.cache.used(("gradient", a, sample, explained, "")) for a in addresses}
             if any(value is None for value in kept.values()):
-                made = self._backward(addresses, sample, explained, "")
+                made = self._backward(addresses, sample, explained, "").values
                 kept = {address: made.get(address) for address in addresses}
         known = {a: None if value is None or not value.size else value for a, value in kept.items()}
         return {a: v if v is None else v[0] for a, v in known.items() if v is None or v.shape[:1] == (1,)}
 
-    def _backward(
-        self, addresses: Sequence[str], sample: int, explained: Explained, rule: str
-    ) -> dict[str, np.ndarray]:
+    def _backward(self, addresses: Sequence[str], sample: int, explained: Explained, rule: str) -> Gradients:
         taps = self.blocks.taps.values()
         wanted = tuple(dict.fromkeys([*addresses, *(tap.address for tap in taps if tap.is_float)]))
         batch, row, known = self.blocks.alone(sample)
         mask = explained.mask(batch.size)
         mask[np.arange(batch.size) != row] = 0
-        made, scores = self.source.gradients(batch, known, BackwardPass(mask, wanted, explained.score, rule))
-        self._tell(sample, explained, scores[row])
+        gradients = self.source.gradients(batch, known, BackwardPass(mask, wanted, explained.score, rule))
+        made = gradients.values
+        self._tell(sample, explained, gradients.scores[row])
         self.passes += 1
         if batch.size > 1:
             # Copies: a part of an array holds the whole of it in memory.
             made = {a: g[row : row + 1].copy() if len(g) == batch.size else g for a, g in made.items()}
         for wished in wanted:
-            self._keep(wished, sample, explained, rule, made.get(wished))
-        return made
+            if wished not in gradients.blocked:
+                self._keep(wished, sample, explained, rule, made.get(wished))
+        return gradients._replace(values=made)
 
     def read(self, address: str, explained: Sequence[Explained], rule: str = "") -> None:
         """Read and keep the gradients of all samples at one layer alone: a pass for each block of them.
@@ -145,8 +145,8 @@ class GradientReader:
             asked = BackwardPass(np.concatenate(masks), (address,), explained[start].score, rule)
             with self.blocks.lock:
                 batch = self.blocks.inputs.rows(start, stop)
-                values, scores = self.source.gradients(batch, self.blocks.kept(block), asked)
-                made = values.get(address)
+                gradients = self.source.gradients(batch, self.blocks.kept(block), asked)
+                made, scores = gradients.of(address), gradients.scores
                 self.passes += 1
                 for i in samples:
                     self._tell(i, explained[i], scores[i - start])

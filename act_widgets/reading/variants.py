@@ -91,7 +91,7 @@ class VariantReader:
         scores = np.atleast_1d(made.scores[row]) + np.float32(explained.offset)
         if not with_gradients:
             return scores, None
-        slopes = made.values.get(address)
+        slopes = made.of(address)
         if slopes is not None and len(slopes) < batch.size:
             # What is computed once for all samples takes one variant at a time.
             return self._one_by_one(address, sample, values, explained, with_gradients)

@@ -9,7 +9,7 @@ from .replay import Logged
 from .trace import Trace
 
 # What a tensor's shape decides is no flow of its values.
-_SHAPE_ONLY = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"}
+SHAPE_ONLY = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"}
 
 
 def read_graph(trace: Trace | Logged, name: str, parameters: int | None = None) -> Graph:
@@ -18,7 +18,7 @@ def read_graph(trace: Trace | Logged, name: str, parameters: int | None = None) 
     owners: dict[str, str] = {t.op.name: calls[a] for a, t in trace.tensors.items()}
     nodes = _input_nodes(trace, owners) + _call_nodes(trace)
     known = {node.address for node in nodes}
-    edges = dict.fromkeys(edge for edge in _edges(trace.graph, owners) if edge.source in known)
+    edges = dict.fromkeys(edge for edge in edges_between(trace.graph, owners) if edge.source in known)
     return Graph(name, tuple(nodes), tuple(edges), parameters)
 
 
@@ -51,12 +51,12 @@ def _call_nodes(trace: Trace | Logged) -> list[Node]:
     ]
 
 
-def _edges(graph: Any, owners: dict[str, str]) -> list[Edge]:
+def edges_between(graph: Any, owners: dict[str, str]) -> list[Edge]:
     """Carry each call's address along the operations, up to the next call."""
     reach: dict[str, frozenset[str]] = {}
     edges: list[Edge] = []
     for op in graph.get_operations():
-        if op.type in _SHAPE_ONLY:
+        if op.type in SHAPE_ONLY:
             continue
         arriving = frozenset().union(*(reach.get(t.op.name, frozenset()) for t in op.inputs))
         owner = owners.get(op.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import keras
@@ -19,7 +19,9 @@ class Spec(NamedTuple):
     name: str
     """The input layer's: the tensor's own comes from a process-wide counter."""
 
-    shape: tuple[int | None, ...]
+    shape: Any
+    """One size for each axis, None where it is free; None where the number of axes is not known."""
+
     dtype: str
 
 
@@ -55,17 +57,17 @@ class Inputs:
 
     def rows(self, start: int, stop: int) -> Inputs:
         """Return the samples from `start` up to `stop`."""
-        return Inputs(tuple(a[start:stop] for a in self.arrays), self.structure)
+        return replace(self, arrays=tuple(a[start:stop] for a in self.arrays))
 
     def repeated(self, count: int) -> Inputs:
         """Return `count` copies of a single sample."""
-        return Inputs(tuple(np.repeat(a, count, axis=0) for a in self.arrays), self.structure)
+        return replace(self, arrays=tuple(np.repeat(a, count, axis=0) for a in self.arrays))
 
     def replaced(self, index: int, rows: int | slice, values: np.ndarray) -> Inputs:
         """Return the batch with other values in some rows of one array."""
         array = self.arrays[index].copy()
         array[rows] = values[0] if isinstance(rows, int) else values
-        return Inputs((*self.arrays[:index], array, *self.arrays[index + 1 :]), self.structure)
+        return replace(self, arrays=(*self.arrays[:index], array, *self.arrays[index + 1 :]))
 
     def pack(self, leaves: Sequence[Any]) -> Any:
         """Return `leaves` in the structure that the model's call takes."""
@@ -91,8 +93,8 @@ def read_inputs(given: Any, model: Any) -> Inputs:
     leaves = keras.tree.flatten(given)
     _check_count(leaves, expected)
     specs: list[Spec | None] = [*expected] or [None] * len(leaves)
-    arrays = tuple(_as_array(leaf, spec) for leaf, spec in zip(leaves, specs, strict=True))
-    _check_batch(arrays)
+    arrays = tuple(as_input_array(leaf, spec) for leaf, spec in zip(leaves, specs, strict=True))
+    check_batch(arrays)
     for array, spec in zip(arrays, specs, strict=True):
         if spec is not None:
             _check_shape(array, spec)
@@ -130,13 +132,14 @@ def example_inputs(model: Any) -> Inputs:
             "This model does not state the shape of its inputs. Received: no inputs. "
             "Expected: an example batch, as in act_widgets.graph(model, images)."
         )
-    given = [_zeros(spec) for spec in expected_inputs(model)]
+    given = [zeros_of(spec) for spec in expected_inputs(model)]
     structure = _input_structure(model)
     packed = keras.tree.pack_sequence_as(structure, given) if structure is not None else given
     return read_inputs(packed[0] if structure is None and len(given) == 1 else packed, model)
 
 
-def _zeros(spec: Spec) -> np.ndarray:
+def zeros_of(spec: Spec) -> np.ndarray:
+    """Return one sample of zeros; unknown sizes are 32."""
     sizes = (1, *(32 if n is None else n for n in spec.shape[1:]))
     return np.full(sizes, "", object) if spec.dtype == "string" else np.zeros(sizes, spec.dtype)
 
@@ -164,11 +167,12 @@ def _spec(tensor: Any) -> Spec:
 def _expected_text(expected: list[Spec]) -> str:
     if not expected:
         return "an array with the batch axis first"
-    specs = [f"{_shape_text((None, *spec.shape[1:]))} {spec.dtype} ('{spec.name}')" for spec in expected]
+    specs = [f"{shape_text((None, *spec.shape[1:]))} {spec.dtype} ('{spec.name}')" for spec in expected]
     return specs[0] if len(specs) == 1 else "a list, tuple or dict of " + ", ".join(specs)
 
 
-def _shape_text(shape: Sequence[int | None]) -> str:
+def shape_text(shape: Sequence[int | None]) -> str:
+    """Return a shape in words, the batch axis first."""
     sizes = ["batch" if i == 0 and n is None else "any" if n is None else str(n) for i, n in enumerate(shape)]
     return "(" + ", ".join(sizes) + ")"
 
@@ -183,7 +187,8 @@ def _check_count(leaves: list[Any], expected: list[Spec]) -> None:
         )
 
 
-def _as_array(leaf: Any, spec: Spec | None) -> np.ndarray:
+def as_input_array(leaf: Any, spec: Spec | None) -> np.ndarray:
+    """Return a copy of an input as a read-only array, or raise an `InputError` if its dtype does not fit."""
     array = leaf if isinstance(leaf, np.ndarray) else _to_numpy(leaf)
     wants_text = spec is not None and spec.dtype == "string"
     is_text = array.dtype.kind in "OSU"
@@ -220,7 +225,8 @@ def _call_dtype(array: np.ndarray, spec: Spec | None) -> Any:
     return keras.config.floatx() if array.dtype == np.float64 else array.dtype
 
 
-def _check_batch(arrays: tuple[np.ndarray, ...]) -> None:
+def check_batch(arrays: tuple[np.ndarray, ...]) -> None:
+    """Raise an `InputError` unless all arrays hold the same number of samples, at least one."""
     if any(a.ndim == 0 for a in arrays):
         raise InputError(
             "Inputs must have the batch axis first. Received: a single number. Expected: an array."
@@ -246,7 +252,7 @@ def _check_shape(array: np.ndarray, spec: Spec) -> None:
     remedy = " The batch axis is missing: pass inputs[None]." if without_batch else ""
     raise InputError(
         f"Inputs of this shape do not fit the model. Received: {array.shape}. "
-        f"Expected: {_shape_text(shape)} for '{spec.name}'.{remedy}"
+        f"Expected: {shape_text(shape)} for '{spec.name}'.{remedy}"
     )
 
 

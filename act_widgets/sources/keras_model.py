@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from ..errors import ModelError
-from ..keys import Score
 from ..model_graph import Graph
 from . import eager
+from .answering import Answering
 from .clock import timed
-from .costs import counted
 from .edges import read_graph
 from .inputs import Inputs, example_inputs, read_inputs
 from .libraries import ends_linear, is_a, is_layer, parameters, sublayers
-from .protocol import MAIN, BackwardPass, Counted, Gradients, Reading, Timed
+from .protocol import Reading, Timed
 from .shuffled import ShuffledTraces
-from .traces import Traces
+from .traces import Answers, Traces
 from .weights import weights_version
 
 
-class KerasSource:
+class KerasSource(Answering):
     """A Keras model behind the reading protocol.
 
     Parameters
@@ -45,6 +44,11 @@ class KerasSource:
     def name(self) -> str:
         """The model's name."""
         return self.model.name
+
+    @property
+    def input_names(self) -> list[str]:
+        """The addresses of the first inputs; a model that states no inputs has none."""
+        return eager.input_names(self.model)
 
     @property
     def is_indivisible(self) -> bool:
@@ -84,35 +88,13 @@ class KerasSource:
         self.traces.create_variables(inputs)
         return eager.look(self.model, inputs, wanted, self.training)
 
-    def activation(self, inputs: Inputs, known: Mapping[str, np.ndarray], score: Score = MAIN) -> str | None:
-        """Return what follows the scores that gradients explain, if they are not the output."""
-        return self.traces.trace(inputs).checked_activation(inputs, known, score)
-
-    def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
-        """Return the masked scores and their gradients."""
-        return self.traces.trace(inputs).gradients(inputs, known, asked)
-
-    def gates(self, inputs: Inputs) -> int:
-        """Return the number of ReLUs."""
-        return self.traces.trace(inputs).gates
-
-    def inner_gates(self, inputs: Inputs) -> int:
-        """Return the number of ReLUs inside functions, which keep their own rule."""
-        return self.traces.trace(inputs).inner_gates
+    def answers(self, inputs: Inputs) -> Answers:
+        """Return what answers questions on inputs of this signature."""
+        return self.traces.trace(inputs)
 
     def shuffled(self, inputs: Inputs, seed: int) -> KerasSource:
         """Return the model with the values of each weight array in another order; it stays as it is."""
         return KerasSource(self.model, self.training, ShuffledTraces(self.traces, inputs, seed))
-
-    def resume(
-        self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]
-    ) -> Reading:
-        """Return the outputs with `value` in place of one activation."""
-        return self.traces.trace(inputs).resume(inputs, address, value, known)
-
-    def explained(self, inputs: Inputs, score: Score = MAIN) -> frozenset[str]:
-        """Return the addresses that the scores depend on."""
-        return self.traces.trace(inputs).seen(inputs).explained(score)
 
     def forget(self) -> None:
         """Drop the model's traces."""
@@ -124,15 +106,11 @@ class KerasSource:
 
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges."""
-        return read_graph(self.traces.trace(inputs).seen(inputs), self.name, parameters(self.model))
+        return read_graph(self.answers(inputs).seen(inputs), self.name, parameters(self.model))
 
     def timed(self, inputs: Inputs) -> Timed:
         """Run the model once, eagerly, with a clock at each call."""
         return timed(self.model, inputs, self.training)
-
-    def flops(self, inputs: Inputs) -> Counted:
-        """Return how many floating-point operations a pass takes."""
-        return counted(self.traces.trace(inputs), inputs)
 
 
 def is_keras(model: Any) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ..errors import LayerKindError
 from ..keys import Score, Tap
 from ..model_graph import Graph
 from .inputs import Inputs
@@ -80,10 +82,28 @@ class Gradients(NamedTuple):
         By address, as the activations; what the scores do not depend on is left out.
     scores : (batch,) ndarray
         The masked scores themselves.
+    blocked : dict of str to str
+        Addresses whose gradient can't be computed, with the reason.
     """
 
     values: dict[str, np.ndarray]
     scores: np.ndarray
+    blocked: Mapping[str, str] = MappingProxyType({})
+
+    def of(self, address: str) -> np.ndarray | None:
+        """Return the gradient at an address; None if the scores do not depend on it.
+
+        Raises
+        ------
+        LayerKindError
+            If it can't be computed.
+        """
+        if address in self.blocked:
+            raise LayerKindError(
+                f"There is no gradient for '{address}': {self.blocked[address]}. "
+                "Expected: a layer behind it, or a method that needs no gradients, such as 'occlusion'."
+            )
+        return self.values.get(address)
 
 
 class Timed(NamedTuple):
@@ -155,6 +175,10 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """The model's name."""
+
+    @property
+    def input_names(self) -> Sequence[str]:
+        """The addresses of the first inputs, in their order; the others have none."""
 
     @property
     def is_indivisible(self) -> bool:

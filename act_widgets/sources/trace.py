@@ -28,6 +28,10 @@ from .subgraph import Cut, cut, downstream, upstream
 _MOST_CUTS = 64
 TENSOR = object()
 """Stands for a tensor in the structure that a model returns."""
+# Loops and branches as TensorFlow 1 writes them: their tensors lie between an entry and an exit.
+ENTRIES = frozenset({"Enter", "RefEnter", "Switch", "RefSwitch"})
+EXITS = frozenset({"Exit", "RefExit", "Merge", "RefMerge"})
+OLD_CONTROL_FLOW = ENTRIES | EXITS
 
 SCORE = "~score"
 
@@ -110,6 +114,7 @@ class Trace:
         self._named_outputs = dict(zip(names, self.outputs, strict=True))
         self._gradients: dict[tuple, dict[str, Any]] = {}
         self._masks: dict[int, Any] = {}
+        self._has_old_flow = any(op.type in OLD_CONTROL_FLOW for op in self.graph.get_operations())
         # Now: some rules put ReLUs of their own into the gradients.
         self._relus = gates(self.graph)
 
@@ -129,6 +134,17 @@ class Trace:
             before = upstream(tensor)
             self._before[tensor.name] = frozenset(a for a, t in self._places.items() if t.op.name in before)
         return self._before[tensor.name]
+
+    def blocked(self, score: Score = MAIN) -> frozenset[str]:
+        """The addresses whose gradient would pass a loop or branch as TensorFlow 1 writes them."""
+        if not self._has_old_flow:
+            return frozenset()
+        inside = upstream(self._scores(score.address).of(score))
+        passed = [
+            op for op in self.graph.get_operations() if op.name in inside and op.type in OLD_CONTROL_FLOW
+        ]
+        names = set().union(*(upstream(op.outputs[0]) for op in passed))
+        return frozenset(a for a, t in self._places.items() if t.op.name in names)
 
     @property
     def gates(self) -> int:
@@ -287,17 +303,19 @@ class Trace:
         if not fetches:
             return []
         key = (tuple(f.name for f in feeds), tuple(f.name for f in fetches), edited)
-        with self._lock:
-            if key not in self._cuts:
-                # What goes into an edited tap keeps its own value: others may read it too.
-                fed = {f.name for f in feeds} - {self._places[edited].name if edited else ""}
-                aliases = {name: tap for name, tap in self._aliases.items() if tap.name in fed}
-                self._cuts[key] = cut(self.graph, feeds, fetches, aliases, self.captured)
-                if len(self._cuts) > _MOST_CUTS:
-                    del self._cuts[next(iter(self._cuts))]
-            run = self._cuts[key]
-        made = run([partial(_as_tensor, v, f.dtype) for v, f in zip(values, feeds, strict=True)])
-        return [as_array(tensor) for tensor in made]
+        # Also where a graph of TensorFlow 1 is the default one: nothing is added to it.
+        with context.eager_mode():
+            with self._lock:
+                if key not in self._cuts:
+                    # What goes into an edited tap keeps its own value: others may read it too.
+                    fed = {f.name for f in feeds} - {self._places[edited].name if edited else ""}
+                    aliases = {name: tap for name, tap in self._aliases.items() if tap.name in fed}
+                    self._cuts[key] = cut(self.graph, feeds, fetches, aliases, self.captured)
+                    if len(self._cuts) > _MOST_CUTS:
+                        del self._cuts[next(iter(self._cuts))]
+                run = self._cuts[key]
+            made = run([partial(_as_tensor, v, f.dtype) for v, f in zip(values, feeds, strict=True)])
+            return [as_array(tensor) for tensor in made]
 
 
 def _as_tensor(value: np.ndarray, dtype: Any) -> Any:

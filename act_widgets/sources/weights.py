@@ -54,7 +54,7 @@ class WeightWatch:
             self._watch([*variables, *(getattr(other, "_value", other) for other in others())])
         held = self._read()
         before, self._held = self._held, held
-        self._version += before is None or not _same(before, held)
+        self._version += before is None or not same_buffers(before, held)
         return self._version
 
     def _watch(self, variables: Sequence[Any]) -> None:
@@ -80,7 +80,8 @@ class WeightWatch:
         self._read = run
 
 
-def _same(before: Sequence[np.ndarray], now: Sequence[np.ndarray]) -> bool:
+def same_buffers(before: Sequence[np.ndarray], now: Sequence[np.ndarray]) -> bool:
+    """Return whether arrays lie where they lay, or else hold the same bytes."""
     if all(map(np.may_share_memory, before, now)):
         return True
     return all(map(_equal, before, now))

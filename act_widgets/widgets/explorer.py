@@ -242,14 +242,14 @@ def explore(
     layer: str | None = None,
     cache_bytes: int | None = None,
     training: bool = False,
+    signature: str | None = None,
 ) -> Explorer:
     """Open the explorer on a model and a batch of inputs.
 
     Parameters
     ----------
-    model : keras.Layer, str or path
-        A Keras model of any kind, or the path of a ``.keras`` or ``.h5`` file. It is left as it
-        was.
+    model : keras.Layer, function, session, str or path
+        Any model that `Session` reads. It is left as it was.
     inputs : ndarray, tensor, or list, tuple or dict of them
         What the model's call takes, with the batch axis.
     labels : sequence of str, optional
@@ -262,6 +262,8 @@ def explore(
         Bytes of activations and gradients to keep at the most; 1 GiB if left out.
     training : bool
         Whether the model is called as in training: with dropout, and statistics of the batch.
+    signature : str, optional
+        Which signature of a SavedModel is read.
 
     Returns
     -------
@@ -274,7 +276,13 @@ def explore(
         If something given does not fit the model.
     """
     session = Session(
-        model, inputs, labels=labels, display=display, cache_bytes=cache_bytes, training=training
+        model,
+        inputs,
+        labels=labels,
+        display=display,
+        cache_bytes=cache_bytes,
+        training=training,
+        signature=signature,
     )
     if layer is not None:
         session.selection.layer = layer

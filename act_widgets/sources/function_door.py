@@ -1,0 +1,198 @@
+"""Open functions of TensorFlow: ``tf.function``, ``ConcreteFunction``, a signature of a SavedModel."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..errors import InputError, ModelError, listed, nearest
+from .door import Door
+from .inputs import Spec
+from .raw_graph import RawGraph, raw_graph
+from .trace import TENSOR
+
+_USUAL = "serving_default"
+
+
+class ConcreteDoor(Door):
+    """A function that was traced already."""
+
+    def __init__(self, concrete: Any, name: str = "") -> None:
+        super().__init__(name or _short(concrete.name))
+        self._concrete = weakref.ref(concrete)
+
+    def made(self, asked: Any) -> RawGraph:  # noqa: ARG002
+        """Read the function's graph."""
+        return raw_of(self._concrete(), self.name)
+
+
+class FunctionDoor(Door):
+    """A ``tf.function``: its Python is traced anew, so that its own traces stay as they are."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(_short(getattr(function, "__name__", "function")))
+        self._function: Any = weakref.ref(function)
+        self._sized: set[str] = set()
+
+    def asked(self, given: Any) -> Any:
+        """Return the arguments that the function is traced for: specs in the structure of its call.
+
+        They are for batches of any size, where the function can be traced so.
+        """
+        function = self._function()
+        if given is None or function.input_signature is not None:
+            return None
+        fixed = _arguments(function.python_function, keras.tree.map_structure(_spec_of, given))
+        free = keras.tree.map_structure(_of_any_size, fixed)
+        if repr(free) not in self._sized:
+            try:
+                self.raw(free)
+            except InputError:
+                self._sized.add(repr(free))
+        return fixed if repr(free) in self._sized else free
+
+    def made(self, asked: Any) -> RawGraph:
+        """Trace the function."""
+        function = self._function()
+        if asked is None:
+            return raw_of(self._known(function), self.name)
+        args, kwargs = asked
+        try:
+            concrete = _private(function).get_concrete_function(*args, **kwargs)
+        except Exception as error:
+            raise InputError(
+                f"The function '{self.name}' can't be traced for these inputs. Received: {asked}. "
+                f"Expected: what a call of it accepts. It said: {error}"
+            ) from error
+        return raw_of(concrete, self.name)
+
+    def _known(self, function: Any) -> Any:
+        """Return what the function was traced to without inputs."""
+        if function.input_signature is not None:
+            return _private(function).get_concrete_function()
+        known = function._list_all_concrete_functions()
+        if len(known) == 1:
+            return known[0]
+        raise InputError(
+            f"The function '{self.name}' states no inputs. Received: none, and {len(known)} traces of it. "
+            "Expected: an example batch, or tf.function(input_signature=[...])."
+        )
+
+
+def raw_of(concrete: Any, name: str) -> RawGraph:
+    """Return the graph of a concrete function."""
+    outer = list(concrete.captured_inputs)
+    count = len(concrete.inputs) - len(outer)
+    given, inner = concrete.inputs[:count], concrete.inputs[count:]
+    if not given or any(t.dtype in (tf.resource, tf.variant) for t in given):
+        raise ModelError(
+            f"The function '{name}' takes no tensors. Received: {[t.name for t in given]}. "
+            "Expected: a function of a batch."
+        )
+    structure = keras.tree.map_structure(_mark, concrete.structured_outputs)
+    marks = sum(leaf is TENSOR for leaf in keras.tree.flatten(structure))
+    if not marks or marks != len(concrete.outputs):
+        raise ModelError(
+            f"The function '{name}' does not return dense tensors alone. Received: "
+            f"{concrete.structured_outputs!r:.200}. Expected: one or more tensors."
+        )
+    captured = {t.name: o for t, o in zip(inner, outer, strict=True)}
+    handles = {id(o) for o in outer}
+    arguments, names = _stated(concrete.structured_input_signature, len(given))
+    return raw_graph(
+        concrete.graph.as_graph_def(),
+        captured,
+        specs=tuple(_spec(t) for t in given),
+        needs_all=True,
+        variables=tuple(v for v in concrete.graph.variables if id(getattr(v, "handle", None)) in handles),
+        outputs=tuple(t.name for t in concrete.outputs),
+        structure=structure,
+        arguments=arguments,
+        aliases=dict(zip(names, (t.op.name for t in given), strict=True)) if names else {},
+    )
+
+
+def signature_of(loaded: Any, signature: str | None, path: str) -> Any:
+    """Return one signature of a loaded SavedModel.
+
+    Raises
+    ------
+    InputError, ModelError
+        If there is no such signature, or none at all, or several and none is the usual one.
+    """
+    known = dict(loaded.signatures)
+    if not known:
+        raise ModelError(
+            f"The SavedModel '{path}' has no signatures. Expected: one saved by model.export(path), or by "
+            "tf.saved_model.save(module, path, signatures=...)."
+        )
+    chosen = signature or (_USUAL if _USUAL in known else next(iter(known)))
+    if chosen not in known or (signature is None and chosen != _USUAL and len(known) > 1):
+        raise InputError(
+            f"The SavedModel '{path}' has {len(known)} signature{'' if len(known) == 1 else 's'}. Received: "
+            f"signature={signature!r}. Expected: one of {listed(nearest(str(signature), known, len(known)))}."
+        )
+    return known[chosen]
+
+
+def _private(function: Any) -> Any:
+    return tf.function(function.python_function, input_signature=function.input_signature)
+
+
+def _arguments(function: Any, given: Any) -> tuple[tuple, dict[str, Any]]:
+    """Return how a function is called with what is given: by name, one by one, or with a single argument."""
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(function).parameters
+    names = [name for name, parameter in parameters.items() if parameter.kind in plain]
+    if isinstance(given, Mapping) and given and set(given) <= set(parameters):
+        return (), dict(given)
+    takes_several = len(names) > 1 or any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    if isinstance(given, list | tuple) and takes_several:
+        return tuple(given), {}
+    return (given,), {}
+
+
+def _spec_of(leaf: Any) -> tf.TensorSpec:
+    if isinstance(leaf, tf.Tensor | tf.Variable):
+        return tf.TensorSpec(leaf.shape, leaf.dtype)
+    array = np.asarray(leaf)
+    if array.dtype.kind not in "biufcOSU":
+        raise InputError(f"Inputs must be arrays. Received: {leaf!r:.80} of type {type(leaf).__name__}.")
+    dtype = tf.string if array.dtype.kind in "OSU" else tf.as_dtype(array.dtype)
+    return tf.TensorSpec(array.shape, tf.float32 if dtype == tf.float64 else dtype)
+
+
+def _of_any_size(spec: tf.TensorSpec) -> tf.TensorSpec:
+    return tf.TensorSpec([None, *spec.shape[1:]], spec.dtype) if spec.shape.rank else spec
+
+
+def _spec(tensor: Any) -> Spec:
+    shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+    return Spec(tensor.op.name, shape, tensor.dtype.name)
+
+
+def _stated(signature: Any, count: int) -> tuple[Any, list[str]]:
+    """Return the structure of a function's arguments, and their names where it takes them by name."""
+    args, kwargs = signature or ((), {})
+    args = [arg for arg in args if any(isinstance(leaf, tf.TypeSpec) for leaf in keras.tree.flatten(arg))]
+    names = sorted(kwargs) if not args and len(kwargs) == count else []
+    if kwargs:
+        return (dict(kwargs) if not args else None), names
+    return (args[0] if len(args) == 1 else tuple(args)), names
+
+
+def _mark(leaf: Any) -> Any:
+    return TENSOR if isinstance(leaf, tf.TensorSpec | tf.Tensor) else leaf
+
+
+def _short(name: Any) -> str:
+    """Return a function's name without what TensorFlow puts around it."""
+    name = name.decode() if isinstance(name, bytes) else str(name)
+    head, _, number = name.removeprefix("__inference_").rpartition("_")
+    return head if head and number.isdigit() else name
