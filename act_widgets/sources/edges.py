@@ -56,10 +56,10 @@ def edges_between(graph: Any, owners: dict[str, str]) -> list[Edge]:
     reach: dict[str, frozenset[str]] = {}
     edges: list[Edge] = []
     for op in graph.get_operations():
-        if op.type in SHAPE_ONLY:
+        owner = owners.get(op.name)
+        if owner is None and op.type in SHAPE_ONLY:
             continue
         arriving = frozenset().union(*(reach.get(t.op.name, frozenset()) for t in op.inputs))
-        owner = owners.get(op.name)
         if owner is None:
             reach[op.name] = arriving
             continue
