@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+Ended = TypeVar("Ended")
 
 ROOT = Path(__file__).parents[1]
 # What tests or a machine set and a user does not.
@@ -24,3 +30,11 @@ def run_fresh(code: str, **settings: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=300,
     )
+
+
+@contextmanager
+def two_at_a_time(runs: Mapping[str, Callable[[], Ended]]) -> Iterator[dict[str, Future[Ended]]]:
+    """Start processes that most of their time wait for one core; each test asks for its own result."""
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(run) for name, run in runs.items()}
+        pool.shutdown(cancel_futures=True)

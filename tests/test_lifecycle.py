@@ -9,6 +9,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ from keras import layers
 import act_widgets as aw
 from act_widgets.widgets.worker import worker_of
 
-from .fresh import run_fresh
+from .fresh import run_fresh, two_at_a_time
 from .zoo import attention, batch, recurrent, shaken, subclassed
 
 VIEWS = (
@@ -211,9 +212,16 @@ OF_TENSORFLOW = re.compile(
 )
 
 
+@pytest.fixture(scope="module")
+def scripts():
+    codes = {end: SCRIPT + code + "\nprint('done')" for end, code in ENDS.items()}
+    with two_at_a_time({end: partial(run_fresh, code) for end, code in codes.items()}) as running:
+        yield running
+
+
 @pytest.mark.parametrize("end", ENDS)
-def test_a_script_that_closes_nothing_ends_quietly(end):
-    done = run_fresh(SCRIPT + ENDS[end] + "\nprint('done')")
+def test_a_script_that_closes_nothing_ends_quietly(end, scripts):
+    done = scripts[end].result()
     said = [line for line in done.stderr.splitlines() if line and not OF_TENSORFLOW.match(line)]
     assert said == []
     assert done.stdout == "done\n"

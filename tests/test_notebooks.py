@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from .fresh import two_at_a_time
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
@@ -33,22 +36,33 @@ def test_there_is(name):
     assert FOLDER / f"{name}.ipynb" in NOTEBOOKS
 
 
-@each_notebook
-def test_notebook_runs(path, tmp_path):
+def run(path, folder):
     environment = {
         **os.environ,
-        "IPYTHONDIR": str(tmp_path / "ipython"),
-        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", EXECUTE, str(path), str(tmp_path)],
+    return subprocess.run(
+        [sys.executable, "-c", EXECUTE, str(path), str(folder)],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
         timeout=4 * CELL_SECONDS,
     )
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folders = {path.stem: tmp_path_factory.mktemp(path.stem) for path in NOTEBOOKS}
+    with two_at_a_time({path.stem: partial(run, path, folders[path.stem]) for path in NOTEBOOKS}) as running:
+        yield running
+
+
+@each_notebook
+def test_notebook_runs(path, runs):
+    done = runs[path.stem].result()
     assert done.returncode == 0, done.stderr
 
 

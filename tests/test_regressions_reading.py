@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,7 +15,7 @@ import act_widgets as aw
 from act_widgets.rendering.bins import binned
 from act_widgets.widgets.worker import worker_of
 
-from .fresh import run_fresh
+from .fresh import run_fresh, two_at_a_time
 from .screen import alert_of, text_of
 from .zoo import arrays_of, batch, build, shaken, tokens
 
@@ -99,10 +100,19 @@ print("the same")
 """
 
 
-@pytest.mark.parametrize("onednn", ["default", "0", "1"])
-def test_nan_stays_nan_when_the_model_was_traced(onednn):
-    settings = {} if onednn == "default" else {"TF_ENABLE_ONEDNN_OPTS": onednn}
-    done = run_fresh(SAME_NANS, **settings)
+ONEDNN = {"default": {}, "0": {"TF_ENABLE_ONEDNN_OPTS": "0"}, "1": {"TF_ENABLE_ONEDNN_OPTS": "1"}}
+
+
+@pytest.fixture(scope="module")
+def same_nans():
+    runs = {name: partial(run_fresh, SAME_NANS, **settings) for name, settings in ONEDNN.items()}
+    with two_at_a_time(runs) as running:
+        yield running
+
+
+@pytest.mark.parametrize("onednn", ONEDNN)
+def test_nan_stays_nan_when_the_model_was_traced(onednn, same_nans):
+    done = same_nans[onednn].result()
     assert done.returncode == 0, done.stderr
     assert done.stdout == "the same\n"
 
