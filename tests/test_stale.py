@@ -122,3 +122,15 @@ def test_gradients_and_maps_follow_too():
     after = session.attribution(layer="norm", target=1, sample=0)
     np.testing.assert_allclose(after.maps, aw.attribute(model, X[:1], layer="norm", target=1).maps, rtol=1e-5)
     assert not np.allclose(before, after.maps)
+
+
+def test_another_channel_asks_once_whether_the_weights_changed(monkeypatch):
+    explorer = aw.explore(make(), X, layer="conv")
+    assert worker_of(explorer.session).wait()
+    source, asked = explorer.session.source, []
+    version = source.weights_version
+    monkeypatch.setattr(source, "weights_version", lambda: asked.append(1) or version())
+    explorer.selection.channel = 2
+    assert worker_of(explorer.session).wait()
+    assert len(asked) == 1
+    explorer.close()
