@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
 import cmap
 import numpy as np
@@ -11,7 +12,10 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.digits import BUSY, DIGITS, card, settle
 from tests.browser.front import Front
+from tests.browser.hostile import INJECTED, LABELS, LAYERS, MODEL, TOO_WIDE
 from tests.browser.lab import Lab
+
+ROOT = Path(__file__).resolve().parents[2]
 
 VIRIDIS = (cmap.Colormap("viridis").lut(254)[:, :3] * 255).round()
 CANVASES = ("FeatureMaps", "ChannelView", "AttributionView")
@@ -307,6 +311,45 @@ ex
     inner, outer = name.bounding_box(), whole.bounding_box()
     assert inner is not None and outer is not None
     assert inner["x"] + inner["width"] <= outer["x"] + outer["width"]
+
+
+def named(lab: Lab, name: str, where: str) -> list[str]:
+    return card(lab, name).locator(where).evaluate_all("all => all.map(e => e.title || e.textContent)")
+
+
+def test_in_every_card_names_are_text_and_leave_room_for_the_rest(lab: Lab):
+    lab.set_viewport(700, 1600)
+    lab.show(
+        f"""
+import sys, warnings
+sys.path.insert(0, {str(ROOT)!r})
+warnings.simplefilter("ignore")
+from tests.browser.hostile import opened
+ex = opened()
+ex.views.trust.checks = ("Curves", "Shuffled weights", "Another class")
+ex.session.silenced = (ex.selection.layer, (1,))
+ex
+"""
+    )
+    settle(lab)
+    layer = lab.value("ex.selection.layer")
+    assert layer.endswith(LAYERS[1])
+    assert {*LAYERS} <= {title.rpartition("/")[2] for title in named(lab, "LayerPicker", "[role=treeitem]")}
+    assert {*named(lab, "Predictions", ".aw-row-name:not(.aw-row-after)")} == {*LABELS}
+    assert {*LABELS} <= {*named(lab, "ClassSelector", ".aw-choice-name")}
+    for name in ("FeatureMaps", "ChannelView", "Histogram"):
+        assert card(lab, name).locator(".aw-note").get_attribute("title").startswith(layer)
+    assert lab.page.locator(".aw-explorer-name").inner_text() == MODEL
+    card(lab, "GraphView").get_by_role("button", name="<b>inner").first.click()
+    card(lab, "GraphView").get_by_role("button", name=LAYERS[0]).first.wait_for()
+    settle(lab)
+    lab.python("ex.selection.explain(1, ex.selection.layer)")
+    lab.python(f"ex.views.histogram._show_error(ValueError({LAYERS[0] + LAYERS[1]!r}))")
+    card(lab, "FeatureMaps").get_by_role("button", name="Copy as code").click()
+    settle(lab)
+    assert LAYERS[0] in card(lab, "Histogram").get_by_role("alert").inner_text()
+    assert lab.page.locator(".aw-explorer").locator(INJECTED).count() == 0
+    assert lab.page.locator(".aw-explorer, .aw-card").evaluate_all(TOO_WIDE) == []
 
 
 def test_views_in_other_cells_stay_linked(lab: Lab):

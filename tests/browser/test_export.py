@@ -20,6 +20,7 @@ from act_widgets.widgets import text
 from act_widgets.widgets.channel_view import summary
 from act_widgets.widgets.worker import worker_of
 from tests import zoo
+from tests.browser.hostile import INJECTED, LABELS, MODEL, TOO_WIDE, opened
 from tests.screen import text_of
 
 LAYER = "block2_relu2"
@@ -388,20 +389,17 @@ def test_what_is_left_out_is_said_on_the_page(browser, explorer, tmp_path):
 
 
 def test_hostile_names_are_text_on_the_page(browser, tmp_path):
-    import keras
-
-    given = keras.Input((6, 6, 1), name="given")
-    y = keras.layers.Conv2D(2, 3, name="conv<img src=x onerror=alert(1)>")(given)
-    head = keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(y))
-    labels = ["</script><script>throw 1</script>", "<img src=x onerror=alert(1)>"]
-    opened = aw.explore(keras.Model(given, head, name="<u>name"), np.ones((1, 6, 6, 1)), labels=labels)
-    reader = Reader(browser, opened.export_html(tmp_path / "page.html").path)
-    assert reader("img[src=x]").count() == 0
-    assert reader.text("h1") == "<u>name"
-    assert {*reader("#predictions .aw-row-name").all_inner_texts()} == {*labels}
+    hostile = opened()
+    assert worker_of(hostile.session).wait()
+    file = hostile.export_html(tmp_path / "page.html").path
+    hostile.close()
+    reader = Reader(browser, file, viewport={"width": 700, "height": 1000})
+    assert reader("body").locator(INJECTED).count() == 0
+    assert reader.text("h1") == MODEL
+    assert {*reader("#predictions .aw-row-name").all_inner_texts()} == {*LABELS}
+    assert reader("html, .aw-card").evaluate_all(TOO_WIDE) == []
     assert reader.errors == []
     reader.context.close()
-    opened.close()
 
 
 SHOWN = "h1, h2, summary, button, li, .aw-note, .aw-caption, .aw-bar span, .aw-row-name"
