@@ -26,7 +26,7 @@ class AxesControl:
         self._view = view
         self.list = ChangingList(hint="What the layer's axes are")
         self.list.face.add_class("aw-wide")
-        self._layer, self._offered = "", dict[str, Axes]()
+        self._offered: dict[str, tuple[str, Axes]] = {}
         self.sliders: dict[str, ipywidgets.IntSlider] = {}
         self._boxes = ipywidgets.VBox()
         self._remark = ipywidgets.HTML()
@@ -43,11 +43,10 @@ class AxesControl:
             return
         self._shown = shown
         offered = dict.fromkeys([*self._view.session.axes.choices(layer), drawn.axes])
-        self._layer, self._offered = layer, {_key(layer, axes): axes for axes in offered}
+        self._offered = {f"{axes.words} of {layer}": (layer, axes) for axes in offered}
+        options = [(key, axes.words) for key, (_, axes) in self._offered.items()]
         with self._view.following():
-            self.list.show(
-                [(key, axes.words) for key, axes in self._offered.items()], _key(layer, drawn.axes)
-            )
+            self.list.show(options, f"{drawn.axes.words} of {layer}")
             for role in drawn.sliders:
                 if role not in self.sliders:
                     self._add_slider(role)
@@ -70,7 +69,8 @@ class AxesControl:
 
     def _picked(self, change: dict[str, Any]) -> None:
         if not self._view.is_following:
-            self._view.session.axes[self._layer] = self._offered[change["new"]]
+            layer, axes = self._offered[change["new"]]
+            self._view.session.axes[layer] = axes
 
     def _moved(self, role: str, change: dict[str, Any]) -> None:
         if not self._view.is_following:
@@ -78,7 +78,3 @@ class AxesControl:
 
     def _on_change(self, change: dict[str, Any]) -> None:
         self._view.refresh()
-
-
-def _key(layer: str, axes: Axes) -> str:
-    return f"{axes.words} of {layer}"

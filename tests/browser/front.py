@@ -28,7 +28,7 @@ STATE_SECONDS = 60
 ALLOWED_PAGE_ERRORS: tuple[str, ...] = (
     # anywidget says so of what is drawn after more than two seconds. It is drawn all the same, and nothing of
     # ours listens by way of anywidget (docs/decisions/0011).
-    r"^(Error: )?\[anywidget\] Failed to initialize model\.",
+    r"\[anywidget\] Failed to initialize model\.",
     # While Notebook 7.6 is loaded, also without any widget. Its keyboard shortcuts ask for their own settings
     # when those of another plugin have come; theirs may come later. They are set when they have.
     r"^TypeError: Cannot read properties of undefined \(reading 'schema'\)\n.*/static/notebook/",
