@@ -181,6 +181,23 @@ def test_operations_in_name_scopes_are_drawn_clearly() -> None:
         assert faults(lay_out(graph, opened)) == []
 
 
+def test_a_name_scope_around_one_operation_is_drawn_as_that_operation() -> None:
+    graph = graph_of(
+        "Input:x Conv2D:a/op Scope:a Relu:b/op Scope:b Add:c/u Mul:c/v Scope:c",
+        "x>a/op a/op>b/op b/op>c/u c/u>c/v",
+    )
+    found = with_blocks(graph)
+    assert groups(found) == ("c",)
+    drawing = lay_out(found)
+    assert [(box.node.address, box.node.kind, box.role) for box in drawing.boxes] == [
+        ("x", "Input", "layer"),
+        ("a", "Conv2D", "layer"),
+        ("b", "Relu", "row"),
+        ("c", "Scope", "group"),
+    ]
+    assert describe(drawing)["nodes"][-1]["lines"] == ["2 operations", "c"]
+
+
 def test_a_name_that_has_no_room_beside_the_line_is_shortened() -> None:
     graph = graph_of(
         "Input:x Dense:a_long_name_of_a_group/b Functional:a_long_name_of_a_group Dense:y",

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..model_graph import Graph, Node
 from .graph_flow import edges_by_level, in_loops, in_order
+from .graph_groups import SCOPE
 from .layer_families import is_minor
 
 BLOCK = "Block"
@@ -53,6 +54,8 @@ def with_blocks(graph: Graph) -> Graph:
     a block is what lies between two layers that everything passes, if it branches and is repeated.
     Nothing becomes a block that would feed itself by way of others.
 
+    A name scope around a single operation gets that operation's kind: it is drawn as one.
+
     Parameters
     ----------
     graph : Graph
@@ -63,6 +66,7 @@ def with_blocks(graph: Graph) -> Graph:
         With the same calls and edges; `parent` of some is a block. Blocks have the kind ``"Block"``, no tap,
         and addresses that no call has: ``conv2_block1_*``, ``*_3``, ``…mixed0`` (all up to ``mixed0``).
     """
+    graph = _without_small_scopes(graph)
     nodes = {node.address: node for node in graph.nodes}
     edges = edges_by_level(graph, nodes)
     levels: dict[str, list[Node]] = defaultdict(list)
@@ -304,6 +308,22 @@ def _is_index(tokens: Tokens, length: int) -> bool:
 
 def _pattern(tokens: Tokens) -> Tokens:
     return tuple("#" if _is_index(tokens, i + 1) else token for i, token in enumerate(tokens))
+
+
+def _without_small_scopes(graph: Graph) -> Graph:
+    inside: dict[str, list[Node]] = defaultdict(list)
+    for node in graph.nodes:
+        inside[node.parent].append(node)
+    kinds = {
+        parent: held[0].kind
+        for parent, held in inside.items()
+        if len(held) == 1 and held[0].address not in inside
+    }
+    made = [
+        replace(node, kind=kinds[node.address]) if node.kind == SCOPE and node.address in kinds else node
+        for node in graph.nodes
+    ]
+    return replace(graph, nodes=tuple(made)) if made != list(graph.nodes) else graph
 
 
 def _rebuilt(graph: Graph, parents: dict[str, str]) -> Graph:

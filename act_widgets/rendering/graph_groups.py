@@ -28,19 +28,27 @@ class Visible:
     frames: tuple[Node, ...]
 
 
+# The kind of a name scope in a graph that no layers made.
+SCOPE = "Scope"
+
+
 def groups(graph: Graph) -> tuple[str, ...]:
     """Return the addresses of all calls that can be opened, in call order.
 
     A layer that holds nothing but one operation that it makes on the fly, such as a padding, is
-    that operation.
+    that operation; so is a call that holds nothing but one of its own kind.
     """
     inside: dict[str, list[Node]] = {}
     for node in graph.nodes:
         inside.setdefault(node.parent, []).append(node)
-    trivial = {parent for parent, held in inside.items() if len(held) == 1 and held[0].name.startswith("~")}
-    return tuple(
-        node.address for node in graph.nodes if node.address in inside and node.address not in trivial
-    )
+    return tuple(node.address for node in graph.nodes if node.address in inside and not _is_one(node, inside))
+
+
+def _is_one(node: Node, inside: dict[str, list[Node]]) -> bool:
+    held = inside[node.address]
+    if len(held) != 1 or held[0].address in inside:
+        return False
+    return held[0].name.startswith("~") or held[0].kind == node.kind
 
 
 def ancestors(graph: Graph, address: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import graphlay
 
 from ..model_graph import Graph, Node
-from .graph_groups import Visible, ancestors, collapse, enclosing, groups, visible_ancestor
+from .graph_groups import SCOPE, Visible, ancestors, collapse, enclosing, groups, visible_ancestor
 from .layer_families import family, is_minor
 
 __all__ = ["Box", "Drawing", "Frame", "Line", "ancestors", "groups", "lay_out", "visible_ancestor"]
@@ -54,6 +54,8 @@ class Box:
         Number of calls inside a closed group; those that hold others are not counted.
     given : tuple of tuple of (int or None)
         Shapes of what flows into the box from outside of it.
+    unit : str
+        What `hidden` counts.
     """
 
     node: Node
@@ -64,6 +66,7 @@ class Box:
     height: float
     hidden: int = 0
     given: tuple[tuple[int | None, ...], ...] = ()
+    unit: str = "layer"
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,7 @@ def _boxes(graph: Graph, visible: Visible, stacks: list[list[str]], corners: lis
     holders = {node.parent for node in graph.nodes}
     inside = Counter(a for address in nodes.keys() - holders for a in enclosing(nodes, address))
     given = _given(graph, nodes, visible)
+    unit = "operation" if any(node.kind == SCOPE for node in graph.nodes) else "layer"
     boxes = {}
     for stack, (x, top) in zip(stacks, corners, strict=True):
         y = top
@@ -250,7 +254,9 @@ def _boxes(graph: Graph, visible: Visible, stacks: list[list[str]], corners: lis
             role = "row" if row else visible.roles[address]
             height = ROW_HEIGHT if role in ("row", "output") else HEIGHT
             hidden = inside[address] if role == "group" else 0
-            boxes[address] = Box(nodes[address], role, x, y, WIDTH, height, hidden, given.get(address, ()))
+            boxes[address] = Box(
+                nodes[address], role, x, y, WIDTH, height, hidden, given.get(address, ()), unit
+            )
             y += height
     return tuple(boxes[address] for address in visible.roles)
 

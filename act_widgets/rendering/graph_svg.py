@@ -25,8 +25,6 @@ _LEGEND_ROW = 22
 # Of so many inputs the shapes are told.
 _INPUTS = 6
 _LINE_COLOUR = "#8c8c8c"
-# The kind of a name scope in a graph that no layers made.
-SCOPE = "Scope"
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/\\ "), frozenset("mwMWGOQ@%&—")
 
 
@@ -184,7 +182,7 @@ def _node(box: Box, tones: Tones | None) -> dict[str, Any]:
         "blank": bool(tones and tones.is_blank(address)),
         "lines": _lines(box),
         "selectable": bool(box.node.tap),
-        **_said(box.node, box.hidden, box.given, tones),
+        **_said(box.node, _count(box.hidden, box.unit) if box.hidden else "", box.given, tones),
     }
 
 
@@ -194,21 +192,20 @@ def _lines(box: Box) -> list[str]:
         return [shorten(box.node.kind, room)]
     if box.role == "output":
         return [shorten(f"output of {box.node.name}", room)]
-    kind = _count(box.node, box.hidden) if box.role == "group" else box.node.kind
+    kind = _count(box.hidden, box.unit) if box.role == "group" else box.node.kind
     return [shorten(kind, room, bold=True), shorten(box.node.name, room)]
 
 
-def _count(node: Node, hidden: int) -> str:
-    one = "operation" if node.kind == SCOPE else "layer"
-    return f"{hidden:,} {one}{'' if hidden == 1 else 's'}"
+def _count(hidden: int, unit: str) -> str:
+    return f"{hidden:,} {unit}{'' if hidden == 1 else 's'}"
 
 
 def _said(
-    node: Node, hidden: int, given: Sequence[tuple[int | None, ...]], tones: Tones | None
+    node: Node, hidden: str, given: Sequence[tuple[int | None, ...]], tones: Tones | None
 ) -> dict[str, Any]:
     """Return what is told of a call when the pointer rests on it, and to a screen reader."""
     facts = [("type", node.kind)]
-    facts += [("inside", _count(node, hidden))] if hidden else []
+    facts += [("inside", hidden)] if hidden else []
     facts += [("in", ", ".join(_some(given)))] if given else []
     facts += [("out", _size(node.shape))] if node.shape else []
     facts += [("parameters", f"{node.parameters:,}")] if node.parameters else []
@@ -247,7 +244,7 @@ def _frame(frame: Frame, drawing: Drawing, tones: Tones | None) -> dict[str, Any
         "text_x": round(left, 1),
         "text_width": round(_text_width(text, bold=True), 1),
         "selectable": bool(frame.node.tap),
-        **_said(frame.node, 0, (), tones),
+        **_said(frame.node, "", (), tones),
     }
 
 
