@@ -198,6 +198,13 @@ def test_a_name_scope_around_one_operation_is_drawn_as_that_operation() -> None:
     assert describe(drawing)["nodes"][-1]["lines"] == ["2 operations", "c"]
 
 
+def test_a_click_on_a_group_selects_it_if_it_has_an_output_of_its_own() -> None:
+    nodes = (Node("g/a", "Dense", parent="g", tap="g/a"), Node("g/b", "Dense", parent="g", tap="g/b"))
+    for tap, expected in (("g", True), ("g:state", True), ("g/b", False), ("", False)):
+        drawing = lay_out(Graph("m", (*nodes, Node("g", "Scope", tap=tap)), (Edge("g/a", "g/b"),)))
+        assert [node["selectable"] for node in describe(drawing)["nodes"]] == [expected]
+
+
 def test_a_name_that_has_no_room_beside_the_line_is_shortened() -> None:
     graph = graph_of(
         "Input:x Dense:a_long_name_of_a_group/b Functional:a_long_name_of_a_group Dense:y",

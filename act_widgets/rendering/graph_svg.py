@@ -181,9 +181,14 @@ def _node(box: Box, tones: Tones | None) -> dict[str, Any]:
         "ink": tones.ink(address) if tones else colours.ink,
         "blank": bool(tones and tones.is_blank(address)),
         "lines": _lines(box),
-        "selectable": bool(box.node.tap),
+        "selectable": _is_selectable(box.node),
         **_said(box.node, _count(box.hidden, box.unit) if box.hidden else "", box.given, tones),
     }
+
+
+def _is_selectable(node: Node) -> bool:
+    """Whether a click on a group selects it: a name scope's output is that of an operation inside."""
+    return node.tap == node.address or node.tap.startswith(f"{node.address}:")
 
 
 def _lines(box: Box) -> list[str]:
@@ -243,7 +248,7 @@ def _frame(frame: Frame, drawing: Drawing, tones: Tones | None) -> dict[str, Any
         "text": text,
         "text_x": round(left, 1),
         "text_width": round(_text_width(text, bold=True), 1),
-        "selectable": bool(frame.node.tap),
+        "selectable": _is_selectable(frame.node),
         **_said(frame.node, "", (), tones),
     }
 

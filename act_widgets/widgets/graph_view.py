@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -116,6 +117,7 @@ class GraphView(View):
         self._flight = ("", 0)
         self._worst: tuple[Any, int] = (None, 0)
         self._found = ""
+        self._choosing = 0
         self._graph, self._drawing = Kept(), Kept()
         self._measured: tuple[Any, Tones | None, str] = (None, None, "")
         super().__init__(session)
@@ -255,7 +257,8 @@ class GraphView(View):
         self.refresh()
 
     def _on_change(self, change: dict) -> None:
-        if change["name"] == "layer" and self.session.reader.has_graph:
+        is_elsewhere = self._choosing != threading.get_ident()
+        if change["name"] == "layer" and is_elsewhere and self.session.reader.has_graph:
             self._open_around(self.session.tap(self.session.selection.layer).call)
         super()._on_change(change)
 
@@ -269,7 +272,12 @@ class GraphView(View):
             raise LayerKindError(
                 f"'{address}' can't be looked at: the model lists it, but it is no layer's output."
             )
-        self.choose("layer", node.tap)
+        # A choice made here opens nothing: the drawing must not move under the hand.
+        self._choosing = threading.get_ident()
+        try:
+            self.choose("layer", node.tap)
+        finally:
+            self._choosing = 0
 
     def _toggle(self, address: str, opened: bool) -> None:
         # What a choice elsewhere had opened stays as it is: from now on it is the user's.
