@@ -198,6 +198,7 @@ class GraphView {
 
   moved() {
     this.shown.update();
+    this.tip.hide(); // another layer may be under the pointer now
   }
 
   drawLegend({ legend = [], scale }) {
@@ -293,10 +294,10 @@ class GraphView {
     return index.length ? index : (this.drawing.nodes || []).map((node) => [node.address, node.label]);
   }
 
-  // Fly to a layer; one in a closed group is asked for.
+  // Fly to a layer; one in a closed group is asked for. None: mark nothing any more.
   seek(address) {
     this.marked = address;
-    if (this.find(address)) this.fly(address);
+    if (!address || this.find(address)) this.fly(address);
     else this.state.send({ type: "reveal", address });
   }
 

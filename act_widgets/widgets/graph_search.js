@@ -43,6 +43,7 @@ class Search {
   clear() {
     this.field.value = "";
     this.seek();
+    this.show("");
   }
 
   go(step) {
