@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import keras
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import act_widgets as aw
 from act_widgets.model_graph import Edge, Graph, Node
@@ -134,6 +137,43 @@ def test_a_block_has_the_parameters_of_its_layers_and_the_shape_of_the_last() ->
     found = with_blocks(resnet())
     (block,) = [node for node in found.nodes if node.address == "b1_*"]
     assert (block.parameters, block.shape, block.tap) == (10 * 3, (None, 8), "")
+
+
+WORDS = ("conv", "block", "add", "dense", "part")
+
+
+@st.composite
+def graphs(draw) -> Graph:
+    """Graphs without loops, with names that look as if they meant something."""
+    count = draw(st.integers(50, 90))
+    name = st.builds(
+        "{}{}_{}{}".format,
+        st.sampled_from(WORDS),
+        st.integers(0, 9),
+        st.sampled_from(WORDS),
+        st.integers(0, 3),
+    )
+    names = [f"{draw(name)}_{i}" if draw(st.booleans()) else f"{WORDS[i % 5]}_{i}" for i in range(count)]
+    kinds = draw(st.lists(st.sampled_from(("Conv2D", "Add", "Dense")), min_size=count, max_size=count))
+    steps = draw(st.lists(st.integers(1, 6), min_size=count, max_size=count))
+    edges = {(max(0, i - step), i) for i, step in enumerate(steps) if i} | {
+        (i - 1, i) for i in range(1, count, 2)
+    }
+    nodes = tuple(Node(name, kind) for name, kind in zip(names, kinds, strict=True))
+    return Graph("any", nodes, tuple(Edge(names[s], names[t]) for s, t in sorted(edges)))
+
+
+@settings(max_examples=12)
+@given(graphs())
+def test_whatever_the_names_no_edge_is_lost_or_turned(graph: Graph) -> None:
+    found = with_blocks(graph)
+    assert tuple(replace(n, parent="") for n in found.nodes if n.kind != BLOCK) == graph.nodes
+    assert found.edges == graph.edges
+    for opened in ((), groups(found)[::2], groups(found)):
+        drawing = lay_out(found, opened)
+        tops = {box.node.address: box.y for box in drawing.boxes}
+        assert all(tops[line.source] < tops[line.target] for line in drawing.lines)
+        assert faults(drawing) == []
 
 
 @pytest.fixture(scope="module")
