@@ -177,3 +177,30 @@ def test_code_brings_colours_and_open_blocks_back(view, model) -> None:
     assert shown(again) == shown(view)
     assert again.png() == view.png()
     again.close()
+
+
+def test_other_inputs_may_take_another_way_through_the_model() -> None:
+    class Own(keras.Model):
+        def __init__(self) -> None:
+            super().__init__(name="own")
+            inner = keras.layers.Dense(3, name="inner")
+            self.wide = keras.Sequential([keras.Input((6,)), inner], name="wide")
+            self.narrow, self.head = keras.layers.Dense(3, name="narrow"), keras.layers.Dense(2, name="head")
+
+        def call(self, x: Any) -> Any:
+            return self.head(self.wide(x) if x.shape[-1] == 6 else self.narrow(x))
+
+    model = Own()
+    model.narrow.build((None, 2))
+    model.head.build((None, 3))
+    view = aw.GraphView(aw.Session(model, np.ones((1, 6), np.float32)))
+    view.session.selection.layer = "head"
+    assert "wide" in shown(view)
+    view.session.selection.layer = "wide/inner"
+    assert "wide/inner" in shown(view)
+    assert view.opened == ("wide",)
+    view.session.selection.layer = "head"
+    view.session.inputs = np.ones((1, 2), np.float32)
+    assert "narrow" in shown(view)
+    assert view.opened == ()
+    view.close()

@@ -126,7 +126,7 @@ class GraphView(View):
     def _get_opened(self) -> tuple[str, ...]:
         if not self._around:
             return tuple(sorted(self._opened))
-        return tuple(sorted(self._opened.union(ancestors(self._with_blocks(), self._around))))
+        return tuple(sorted(self._opened.union(_around(self._with_blocks(), self._around))))
 
     def _set_opened(self, groups: Iterable[str]) -> None:
         self._opened, self._around = frozenset(groups), ""
@@ -194,11 +194,13 @@ class GraphView(View):
             return
         question, measured = self._question(key), self._measured
         if measured[0] != question:
-            plain = self._laid_out(key)
-            yield Stage(plain, 0.0, MEASURES[key.colour_by].title)
+            is_same = measured[0] is not None and measured[0][1] == key.colour_by
+            before = (measured[1], "Colours of the choice before.") if is_same else (None, "")
+            meanwhile = self._laid_out(key, *before)
+            yield Stage(meanwhile, 0.0, MEASURES[key.colour_by].title)
             for part in self._measuring(key):
                 if part.share < 1:
-                    yield Stage(plain, part.share, f"{MEASURES[key.colour_by].title}: {part.words}")
+                    yield Stage(meanwhile, part.share, f"{MEASURES[key.colour_by].title}: {part.words}")
             measured = question, *self._coloured(key, part.result)
             self._measured = measured
         yield Stage(self._laid_out(key, *measured[1:]))
@@ -259,8 +261,11 @@ class GraphView(View):
     def _on_change(self, change: dict) -> None:
         is_elsewhere = self._choosing != threading.get_ident()
         if change["name"] == "layer" and is_elsewhere and self.session.reader.has_graph:
-            self._open_around(self.session.tap(self.session.selection.layer).call)
+            self.guarded(self._follow)()
         super()._on_change(change)
+
+    def _follow(self) -> None:
+        self._open_around(self.session.tap(self.session.selection.layer).call)
 
     def _highlighted(self, result: LaidOut) -> str:
         call = self.session.tap(self.session.selection.layer).call
@@ -324,8 +329,7 @@ class GraphView(View):
 
     def _laid_out(self, key: Asked, tones: Tones | None = None, words: str = "") -> LaidOut:
         graph = self._with_blocks()
-        around = ancestors(graph, key.around) if key.around else ()
-        opened = key.opened.union(around)
+        opened = key.opened.union(_around(graph, key.around))
         drawing = self._drawing.get((graph, opened), lambda: lay_out(graph, opened))
         calls = self.session.graph
         place = {node.address: index for index, node in enumerate(calls.nodes)}
@@ -333,3 +337,8 @@ class GraphView(View):
         return LaidOut(
             np.array(edges).reshape(-1, 2), graph, drawing, opened, tones, describe(drawing, tones), words
         )
+
+
+def _around(graph: Graph, call: str) -> tuple[str, ...]:
+    """Return the groups around a call; none if the graph has it no more, with other inputs."""
+    return ancestors(graph, call) if any(node.address == call for node in graph.nodes) else ()
