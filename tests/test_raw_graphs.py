@@ -177,6 +177,18 @@ def test_the_users_graph_is_left_alone_inside_its_own_block(session):
     assert graph.finalized
 
 
+def test_operations_that_are_added_later_are_seen_by_the_next_reader():
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf1.placeholder(tf.float32, [None, 4], name="x")
+        y = tf.tanh(x, name="first")
+    with tf1.Session(graph=graph) as session:
+        assert list(aw.capture(session, batch(2, 4))) == ["x", "first"]
+        with graph.as_default():
+            tf.square(y, name="second")
+        assert list(aw.capture(session, batch(2, 4))) == ["x", "first", "second"]
+
+
 def test_what_the_session_learns_is_noticed(session):
     opened = aw.Session(session, FED)
     before = opened.outputs()
@@ -304,6 +316,14 @@ def test_a_gradient_that_a_layer_writes_itself_is_that_of_its_operations():
     np.testing.assert_allclose(made[..., 0], tape.gradient(score, value) * x, atol=1e-6)
 
 
+def test_a_scope_counts_each_of_its_weights_once(saved, model):
+    graph = aw.graph(saved)
+    nodes = {node.address.rpartition("/")[2]: node for node in graph.nodes}
+    assert nodes["bn_1"].parameters == model.get_layer("bn").count_params()
+    outermost = [node for node in graph.nodes if not node.parent]
+    assert sum(node.parameters for node in outermost) == model.count_params()
+
+
 def test_a_function_that_is_called_twice_shows_both_calls():
     @tf.function
     def block(x):
@@ -375,8 +395,10 @@ def test_a_function_takes_its_arguments_by_name_and_by_place():
         np.testing.assert_allclose(aw.Session(function, given).outputs(), 2 * (a + b), rtol=1e-6)
     assert list(aw.capture(function, [a, b]))[:3] == ["left", "right", "sum"]
     assert function.experimental_get_tracing_count() == 0
-    nested = tf.function(lambda parts: parts["a"] - parts["b"])
-    np.testing.assert_allclose(aw.Session(nested, {"a": a, "b": b}).outputs(), a - b, rtol=1e-6)
+    nested = aw.Session(tf.function(lambda parts: parts["a"] - parts["b"]), {"a": a, "b": b})
+    np.testing.assert_allclose(nested.outputs(), a - b, rtol=1e-6)
+    nested.inputs = {key: 2 * part for key, part in nested.inputs.items()}
+    np.testing.assert_allclose(nested.outputs(), 2 * (a - b), rtol=1e-6)
 
 
 def test_a_function_that_needs_its_batch_size_gets_it():

@@ -12,6 +12,9 @@ from .batches import no_batch_axis
 from .blocks import Blocks
 from .explained import Explained
 
+# Of so many layers, the gradients of all take minutes to prepare.
+_MOST_AT_ONCE = 1000
+
 
 class GradientReader:
     """Scores and gradients for one batch, kept beside the activations.
@@ -68,7 +71,8 @@ class GradientReader:
     def of_sample(self, address: str, sample: int, explained: Explained, rule: str = "") -> np.ndarray | None:
         """Return the gradient of a sample's score, without the batch axis; None if there is none.
 
-        One backward pass keeps the gradients for all layers, so that the next layer is looked up.
+        One backward pass keeps the gradients for all layers, so that the next layer is looked up; in a
+        graph of thousands of operations it keeps that of the one asked for.
 
         Parameters
         ----------
@@ -111,7 +115,8 @@ class GradientReader:
 
     def _backward(self, addresses: Sequence[str], sample: int, explained: Explained, rule: str) -> Gradients:
         taps = self.blocks.taps.values()
-        wanted = tuple(dict.fromkeys([*addresses, *(tap.address for tap in taps if tap.is_float)]))
+        others = [tap.address for tap in taps if tap.is_float] if len(taps) <= _MOST_AT_ONCE else []
+        wanted = tuple(dict.fromkeys([*addresses, *others]))
         batch, row, known = self.blocks.alone(sample)
         mask = explained.mask(batch.size)
         mask[np.arange(batch.size) != row] = 0

@@ -67,7 +67,7 @@ class FunctionDoor(Door):
             concrete = _private(function).get_concrete_function(*args, **kwargs)
         except Exception as error:
             raise InputError(
-                f"The function '{self.name}' can't be traced for these inputs. Received: {asked}. "
+                f"The function '{self.name}' can't be traced for these inputs. Received: {_text(asked)}. "
                 f"Expected: what a call of it accepts. It said: {error}"
             ) from error
         return raw_of(concrete, self.name)
@@ -166,6 +166,11 @@ def _spec_of(leaf: Any) -> tf.TensorSpec:
         raise InputError(f"Inputs must be arrays. Received: {leaf!r:.80} of type {type(leaf).__name__}.")
     dtype = tf.string if array.dtype.kind in "OSU" else tf.as_dtype(array.dtype)
     return tf.TensorSpec(array.shape, tf.float32 if dtype == tf.float64 else dtype)
+
+
+def _text(asked: Any) -> str:
+    specs = [leaf for leaf in keras.tree.flatten(asked) if isinstance(leaf, tf.TensorSpec)]
+    return ", ".join(f"{spec.shape} {spec.dtype.name}" for spec in specs)
 
 
 def _of_any_size(spec: tf.TensorSpec) -> tf.TensorSpec:

@@ -67,14 +67,13 @@ class SessionDoor(Door):
 
     def look(self) -> None:
         """Forget a graph to which operations were added."""
-        now = len(self._session().graph.get_operations())
-        if now != self._seen:
+        if len(self._session().graph.get_operations()) != self._seen:
             self.forget()
-        self._seen = now
 
     def made(self, asked: Any) -> RawGraph:  # noqa: ARG002
         """Read the graph, and its variables out of the session."""
         graph = self._session().graph
+        self._seen = len(graph.get_operations())
         definition = graph.as_graph_def()
         needed = _needed_variables(definition)
         variables = [node for node in definition.node if node.name in needed]

@@ -36,7 +36,9 @@ class FedInputs(Inputs):
         return (*super().signature, self.names, bound)
 
     def pack(self, leaves: Sequence[Any]) -> Any:
-        """Return `leaves` by name, settings beside them; a single one alone."""
+        """Return `leaves` as they were given: in a structure; or by name, settings beside them."""
+        if self.structure is not None:
+            return super().pack(leaves)
         if len(self.names) == 1 and not self.settings:
             return leaves[0]
         return dict(zip(self.names, leaves, strict=True)) | dict(self.settings)
@@ -66,7 +68,9 @@ def read_fed(given: Any, raw: RawGraph, name: str) -> FedInputs:
     check_batch(arrays)
     for array, spec in zip(arrays, fed, strict=True):
         _check_shape(array, spec)
-    return FedInputs(arrays, names=tuple(spec.name for spec in fed), settings=settings)
+    is_nest = not settings and not _is_by_name(given, raw)
+    structure = keras.tree.map_structure(lambda leaf: None, given) if is_nest else None
+    return FedInputs(arrays, structure, tuple(spec.name for spec in fed), settings)
 
 
 def example_fed(raw: RawGraph, name: str) -> FedInputs:
@@ -108,8 +112,8 @@ def _spec_text(spec: Spec) -> str:
 def _by_name(given: Any, raw: RawGraph, name: str) -> dict[str, Any]:
     """Return what is given by the placeholders' names."""
     known = [spec.name for spec in raw.specs]
-    leaves = {_key(key, raw): leaf for key, leaf in given.items()} if isinstance(given, Mapping) else {}
-    if isinstance(given, Mapping) and (leaves.keys() <= set(known) or not _fits_arguments(given, raw)):
+    if _is_by_name(given, raw):
+        leaves = {_key(key, raw): leaf for key, leaf in given.items()}
         unknown = [key for key in leaves if key not in known]
         if unknown:
             raise InputError(
@@ -137,13 +141,17 @@ def _key(key: Any, raw: RawGraph) -> str:
     return raw.aliases.get(name, name)
 
 
-def _fits_arguments(given: Any, raw: RawGraph) -> bool:
-    """Whether a structure is what a function states that it takes."""
+def _is_by_name(given: Any, raw: RawGraph) -> bool:
+    """Whether inputs are given by the names of placeholders, not in the structure that a function states."""
+    if not isinstance(given, Mapping):
+        return False
+    if {_key(key, raw) for key in given} <= {spec.name for spec in raw.specs}:
+        return True
     try:
         keras.tree.assert_same_structure(given, raw.arguments)
     except (ValueError, TypeError):
-        return False
-    return True
+        return True
+    return False
 
 
 def _is_shared(spec: Spec, specs: Sequence[Spec], leaf: Any) -> bool:

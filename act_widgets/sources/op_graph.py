@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ..model_graph import Edge, Graph, Node
 from .edges import edges_between
+from .op_trace import Operation
 from .trace import Trace
 
 SCOPE = "Scope"
@@ -27,16 +28,19 @@ def read_op_graph(trace: Trace, name: str) -> Graph:
     for node in nodes:
         for scope in scopes_of(node.address):
             left[scope] += 1
-    parameters = dict.fromkeys(left, 0)
+    weights: dict[str, dict[str, int]] = {scope: {} for scope in left}
+    given = {call.address: call.weights for call in trace.calls if isinstance(call, Operation)}
     by_name = {node.address: node for node in nodes}
     for node in nodes:
-        if node.address not in left:
+        if node.address in left:
+            weights[node.address] |= given[node.address]
+        else:
             made.append(node)
         for scope in reversed(scopes_of(node.address)):
             left[scope] -= 1
-            parameters[scope] += node.parameters
+            weights[scope] |= given[node.address]
             if not left[scope]:
-                made.append(_scope(scope, by_name, leaving.get(scope, ()), parameters[scope]))
+                made.append(_scope(scope, by_name, leaving.get(scope, ()), sum(weights[scope].values())))
     return Graph(name, tuple(made), edges)
 
 
@@ -65,7 +69,7 @@ def _scope(scope: str, nodes: dict[str, Node], leaving: Iterable[str], parameter
     parent = scope.rpartition("/")[0]
     own = nodes.get(scope)
     if own is not None:
-        return Node(scope, own.kind, own.shape, parameters + own.parameters, parent, own.tap)
+        return Node(scope, own.kind, own.shape, parameters, parent, own.tap)
     ends = list(leaving)
     only = nodes[ends[0]] if len(ends) == 1 else None
     return Node(scope, SCOPE, only.shape if only else (), parameters, parent, only.tap if only else "")

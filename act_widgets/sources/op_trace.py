@@ -15,6 +15,7 @@ What is made inside loops and branches can't be taken out of them, and is listed
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
@@ -31,6 +32,13 @@ from .trace import ENTRIES, EXITS, TENSOR, Trace
 
 PASS_ON = {"Identity", "IdentityN", "StopGradient", "PreventGradient", "Snapshot"}
 _UNLISTED = PASS_ON | SHAPE_ONLY
+
+
+@dataclass(frozen=True)
+class Operation(Call):
+    """An operation, and the sizes of the weights that it is given: others may be given them too."""
+
+    weights: Mapping[str, int] = field(default_factory=dict)
 
 
 def trace_operations(raw: RawGraph, fed: Sequence[str], bound: Mapping[str, Any], name: str) -> Trace:
@@ -118,7 +126,7 @@ class _Found:
     ) -> None:
         self.graph = graph
         self.tensors: dict[str, Any] = {}
-        self.calls: list[Call] = [Call(t.op.name, t.op.type, "", 0) for t in inputs]
+        self.calls: list[Call] = [Operation(t.op.name, t.op.type, "", 0) for t in inputs]
         self.unreachable: dict[str, str] = {}
         self.axes: dict[str, int] = {}
         self._dependent = _dependent(inputs)
@@ -150,9 +158,9 @@ class _Found:
             return
         self.axes[op.name] = self._channel_axis(op)
         self.tensors |= {_address(tensor): tensor for tensor in outputs}
-        parameters = sum(self._sizes[name] for name in weights)
-        parent = op.name.rpartition("/")[0]
-        self.calls.append(Call(op.name, op.type, parent, parameters, range(place, place + 1)))
+        held = {name: self._sizes[name] for name in sorted(weights)}
+        parent, made = op.name.rpartition("/")[0], range(place, place + 1)
+        self.calls.append(Operation(op.name, op.type, parent, sum(held.values()), made, held))
 
     def _depth(self, op: Any) -> int:
         """Return in how many of the old loops and branches an operation lies."""

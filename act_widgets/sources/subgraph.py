@@ -14,6 +14,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.eager import context
 
+# Preparing so many results for speed takes TensorFlow longer than it saves.
+_MOST_OPTIMIZED = 1000
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -25,20 +28,23 @@ class Cut:
         Takes a value for each feed in `used`, and returns the list of fetched tensors.
     used : tuple of int
         Which of the feeds are needed.
+    is_optimized : bool
+        Whether TensorFlow rewrites the function before it runs it for the first time.
     """
 
     function: Callable
     used: tuple[int, ...]
+    is_optimized: bool = True
 
     def __call__(self, values: Sequence[Callable[[], Any]]) -> list[Any]:
         """Run on the values of all feeds, each given as a function that makes its tensor."""
         tensors = [values[index]() for index in self.used]
-        with _unfused():
+        with _unfused(self.is_optimized):
             return self.function(*tensors)
 
 
 @contextmanager
-def _unfused() -> Iterator[None]:
+def _unfused(is_optimized: bool) -> Iterator[None]:
     """Run functions of this thread without fused kernels.
 
     TensorFlow's fused convolution and ReLU on CPU gives 0 for NaN where the model itself, called
@@ -48,6 +54,7 @@ def _unfused() -> Iterator[None]:
     before = current.function_call_options
     config = tf.compat.v1.ConfigProto()
     config.graph_options.rewrite_options.remapping = config.graph_options.rewrite_options.OFF
+    config.graph_options.rewrite_options.disable_meta_optimizer = not is_optimized
     current.function_call_options = context.FunctionCallOptions(config_proto=config)
     try:
         yield
@@ -94,7 +101,7 @@ def cut(
 
     # Not tf.function: its automatic control dependencies would keep operations nobody asked for.
     specs = [tf.TensorSpec(feeds[index].shape, feeds[index].dtype) for index in used]
-    return Cut(tf.compat.v1.wrap_function(body, specs), used)
+    return Cut(tf.compat.v1.wrap_function(body, specs), used, len(fetches) <= _MOST_OPTIMIZED)
 
 
 def part(graph: Any, fetches: Sequence[Any], stop: set[str]) -> tuple[Any, list[str]]:
