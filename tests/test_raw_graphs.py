@@ -316,6 +316,15 @@ def test_a_gradient_that_a_layer_writes_itself_is_that_of_its_operations():
     np.testing.assert_allclose(made[..., 0], tape.gradient(score, value) * x, atol=1e-6)
 
 
+def test_an_operation_that_is_named_as_its_scope_stands_for_it():
+    weights = tf.ones((4, 2))
+    graph = aw.graph(tf.function(lambda x: tf.tensordot(x, weights, 1, name="dot")), batch(2, 3, 4))
+    nodes = {node.address: node for node in graph.nodes}
+    assert (nodes["dot"].kind, nodes["dot"].tap, nodes["dot"].parameters) == ("Reshape", "dot", 8)
+    assert nodes["dot/MatMul"].parent == "dot"
+    assert list(nodes)[-1] == "dot"
+
+
 def test_a_scope_counts_each_of_its_weights_once(saved, model):
     graph = aw.graph(saved)
     nodes = {node.address.rpartition("/")[2]: node for node in graph.nodes}

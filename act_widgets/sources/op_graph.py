@@ -18,30 +18,44 @@ def read_op_graph(trace: Trace, name: str) -> Graph:
     A name scope is a node of kind ``Scope`` behind all that it holds; what leaves it, if it is one
     tensor alone, is what a click on it shows. An operation named as its scope stands for it.
     """
-    nodes = _op_nodes(trace)
+    nodes = {node.address: node for node in _op_nodes(trace)}
     owners = {tensor.op.name: tensor.op.name for tensor in trace.tensors.values()}
     edges = tuple(dict.fromkeys(edges_between(trace.graph, owners)))
-    ends = {a for o in trace.outputs if (a := _owner(o, owners))}
+    ends = {owner for output in trace.outputs if (owner := _owner(output, owners))}
     leaving = _leaving(edges, ends)
+    weights = _weights(trace)
     made: list[Node] = []
-    left = {scope: 0 for node in nodes for scope in scopes_of(node.address)}
-    for node in nodes:
-        for scope in scopes_of(node.address):
-            left[scope] += 1
-    weights: dict[str, dict[str, int]] = {scope: {} for scope in left}
-    given = {call.address: call.weights for call in trace.calls if isinstance(call, Operation)}
-    by_name = {node.address: node for node in nodes}
-    for node in nodes:
-        if node.address in left:
-            weights[node.address] |= given[node.address]
-        else:
-            made.append(node)
-        for scope in reversed(scopes_of(node.address)):
-            left[scope] -= 1
-            weights[scope] |= given[node.address]
-            if not left[scope]:
-                made.append(_scope(scope, by_name, leaving.get(scope, ()), sum(weights[scope].values())))
+    for address, closed in _closing(nodes).items():
+        if address not in weights:
+            made.append(nodes[address])
+        made += [
+            _scope(scope, nodes, list(leaving.get(scope, ())), sum(weights[scope].values()))
+            for scope in closed
+        ]
     return Graph(name, tuple(made), edges)
+
+
+def _closing(addresses: Iterable[str]) -> dict[str, list[str]]:
+    """Return for each operation the scopes that it is the last one in, innermost first."""
+    last = {scope: address for address in addresses for scope in (*scopes_of(address), address)}
+    closed: dict[str, list[str]] = {address: [] for address in addresses}
+    scopes = {scope for address in addresses for scope in scopes_of(address)}
+    for scope in sorted(scopes, key=lambda scope: -scope.count("/")):
+        closed[last[scope]].append(scope)
+    return closed
+
+
+def _weights(trace: Trace) -> dict[str, dict[str, int]]:
+    """Return the weights that the operations of each scope are given, each once, with their sizes."""
+    found: dict[str, dict[str, int]] = {}
+    calls = [call for call in trace.calls if isinstance(call, Operation)]
+    for call in calls:
+        for scope in scopes_of(call.address):
+            found.setdefault(scope, {}).update(call.weights)
+    for call in calls:
+        if call.address in found:  # named as the scope that it stands for
+            found[call.address].update(call.weights)
+    return found
 
 
 def scopes_of(address: str) -> list[str]:
@@ -65,12 +79,11 @@ def _op_nodes(trace: Trace) -> list[Node]:
     ]
 
 
-def _scope(scope: str, nodes: dict[str, Node], leaving: Iterable[str], parameters: int) -> Node:
+def _scope(scope: str, nodes: dict[str, Node], ends: Sequence[str], parameters: int) -> Node:
     parent = scope.rpartition("/")[0]
     own = nodes.get(scope)
     if own is not None:
         return Node(scope, own.kind, own.shape, parameters, parent, own.tap)
-    ends = list(leaving)
     only = nodes[ends[0]] if len(ends) == 1 else None
     return Node(scope, SCOPE, only.shape if only else (), parameters, parent, only.tap if only else "")
 
