@@ -41,9 +41,9 @@ const STYLE = `
   color: var(--jp-ui-font-color0, #111); background: var(--jp-layout-color1, #fff); box-sizing: border-box; }
 .actw-graph .tip[hidden] { display: none; }
 .actw-graph .tip b { display: block; }
-.actw-graph .tip dl { display: grid; grid-template-columns: auto 1fr; gap: 0 10px; margin: 0; }
-.actw-graph .tip dt { color: var(--jp-ui-font-color2, #555); font-weight: normal; }
-.actw-graph .tip dd { margin: 0; font-variant-numeric: tabular-nums; }
+.actw-graph .tip .facts { display: grid; grid-template-columns: auto 1fr; gap: 0 10px; }
+.actw-graph .tip .what { color: var(--jp-ui-font-color2, #555); white-space: nowrap; }
+.actw-graph .tip .value { font-variant-numeric: tabular-nums; }
 .actw-graph .bar { display: flex; align-items: center; gap: 8px; }
 .actw-graph .hint { flex: 1; }
 .actw-graph .tools { display: flex; border-radius: 5px; border: 1px solid var(--jp-border-color2, #ccc); }
@@ -279,7 +279,8 @@ class GraphView {
   }
 
   encircle(ring, address) {
-    const entry = this.find(address);
+    // What is selected has a ring already.
+    const entry = ring === this.mark && address === this.state.get("selected") ? undefined : this.find(address);
     ring.setAttribute("visibility", entry ? "visible" : "hidden");
     if (!entry) return;
     const grow = ring === this.mark ? 5 : 2;

@@ -49,10 +49,10 @@ class Tip {
     this.thing = thing;
     this.root.replaceChildren();
     html(this.root, "b", "", thing.box.name);
-    const facts = html(this.root, "dl");
+    const facts = html(this.root, "div", "facts");
     for (const [what, value] of thing.box.facts) {
-      html(facts, "dt", "", what);
-      html(facts, "dd", "", value);
+      html(facts, "span", "what", what);
+      html(facts, "span", "value", value);
     }
   }
 }

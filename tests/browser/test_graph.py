@@ -154,6 +154,10 @@ def test_blocks_colours_and_choices_in_an_explorer(lab: Lab) -> None:
     graph.get_by_label("Find in the graph").press("Enter")
     expect(graph.get_by_role("button", name="block12_dense0,")).to_be_visible()
     assert lab.value("ex.selection.layer") == "block9_dense2"
+    # Whatever style JupyterLab gives to such elements, each fact stands on a line of its own.
+    graph.get_by_role("button", name="block12_dense0,").hover()
+    facts = graph.locator(".tip .facts")
+    assert facts.evaluate("e => e.clientHeight") < 4 * 20
     # Colours by parameters: the last blocks are the widest.
     graph.locator("select").select_option("parameters")
     expect(graph.locator(".legend")).to_contain_text("parameters")
