@@ -65,6 +65,7 @@ def open_source(model: Any, training: bool = False, signature: str | None = None
         raise ModelError(
             f"This is no model that can be read. Received: {what} of type {type(model).__name__}. "
             "Expected: a keras.Model or keras.Layer object, a tf.function or ConcreteFunction, a "
-            "tf.compat.v1.Session, or the path of a .keras, .h5 or .pb file or of a SavedModel folder."
+            "tf.compat.v1.Session, or the path of a .keras or .h5 file, of a frozen .pb file or of a "
+            "SavedModel folder."
         )
     return KerasSource(model, training)

@@ -125,6 +125,7 @@ def load_keras(path: str) -> Any:
     except Exception as error:
         raise ModelError(
             f"No Keras model could be loaded. Received: path '{path}'. "
-            "Expected: a .keras or .h5 file, its custom classes imported before. "
+            "Expected: a .keras or .h5 file, its custom classes imported before; or a SavedModel folder, or "
+            "a frozen .pb file. "
             f"Keras said: {error}"
         ) from error
