@@ -6,6 +6,8 @@ demands it.
 
 from __future__ import annotations
 
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -63,3 +65,28 @@ def test_r14_the_whole_graph_of_a_custom_model_as_dot(two_dense, custom):
     assert [shape.texts[:2] for shape in drawn.nodes.values()] == list(zip(kinds, names, strict=True))
     assert drawn.edges == {("n0", "n1"), ("n1", "n2")}
     assert_drawn(aw.graph(model, x))
+
+
+def test_r15_the_same_graph_with_measured_time_on_each_node():
+    model, x = keras.Sequential([MyCustomLayer(), keras.layers.Dense(10)]), batch(1, 512, 512)
+    session = aw.Session(model, x)
+
+    measured, whole = clocked(session.measure, "time")
+    dot = session.graph.to_dot({layer: f"{ms:.3f} ms" for layer, ms in measured.values.items()})
+
+    given, *drawn = (shape.texts for shape in draw(dot).nodes.values())
+    assert given == ("Input", "input", "? × 512 × 512")
+    assert [texts[1] for texts in drawn] == [layer.name for layer in model.layers]
+    shown = [float(texts[-1].removesuffix(" ms")) for texts in drawn]
+    # Other work on the machine makes a pass longer, never shorter. Half of three passes or more are longer.
+    assert sum(shown) < whole / 2
+    for milliseconds, layer in zip(shown, model.layers, strict=True):
+        assert milliseconds > min(clocked(layer, x)[1] for _ in range(9)) / 2
+        x = layer(x)
+
+
+def clocked(do, *given):
+    """Return what a function returns, and the milliseconds that it took."""
+    begun = time.perf_counter()
+    made = do(*given)
+    return made, 1000 * (time.perf_counter() - begun)
