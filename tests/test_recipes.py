@@ -19,6 +19,18 @@ from .graphviz import assert_drawn, draw
 from .zoo import batch
 
 
+class SimpleModel(keras.Model):
+    """The subclassed model of R01."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense1 = keras.layers.Dense(128, activation="relu", name="dense1")
+        self.dense2 = keras.layers.Dense(10, activation="softmax", name="dense2")
+
+    def call(self, inputs):
+        return self.dense2(self.dense1(inputs))
+
+
 class MyCustomLayer(keras.layers.Layer):
     """The custom layer of R14."""
 
@@ -38,6 +50,19 @@ def softmax(x):
     return exponents / exponents.sum(axis=-1, keepdims=True)
 
 
+def test_r01_a_hidden_layer_of_a_subclassed_model_from_a_graph_and_its_session():
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
+        model = SimpleModel()
+        model(tf.compat.v1.placeholder(tf.float32, (None, 784), name="input"))
+        session.run(tf.compat.v1.global_variables_initializer())
+        kernel, bias = session.run([weight.value for weight in model.dense1.weights])
+        x = batch(3, 784)
+
+        hidden = aw.capture((graph, session), x)["Relu"]
+
+    np.testing.assert_allclose(hidden, np.maximum(x @ kernel + bias, 0), rtol=1e-4, atol=1e-5)
+
+
 def test_r11_chosen_layers_are_tapped_during_inference(two_dense):
     model, x = two_dense
     first, second = model.layers
@@ -48,6 +73,21 @@ def test_r11_chosen_layers_are_tapped_during_inference(two_dense):
     np.testing.assert_allclose(tapped[first.name], hidden, rtol=1e-5, atol=1e-6)
     expected = softmax(hidden @ second.kernel.numpy() + second.bias.numpy())
     np.testing.assert_allclose(tapped[second.name], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_r12_the_operations_behind_a_layer(two_dense):
+    model, x = two_dense
+    function = tf.function(model)
+
+    graph, values = aw.graph(function, x), aw.capture(function, x)
+
+    scopes = [node for node in graph.nodes if node.kind == "Scope" and node.parent]
+    behind = [[node.kind for node in graph.nodes if node.parent == scope.address] for scope in scopes]
+    assert behind == [["MatMul", "BiasAdd", "Relu"], ["MatMul", "BiasAdd", "Softmax"]]
+    for layer, scope in zip(model.layers, scopes, strict=True):
+        np.testing.assert_allclose(values[f"{scope.address}/MatMul"], x @ layer.kernel, rtol=1e-4, atol=1e-5)
+        x = layer(x)
+        np.testing.assert_allclose(values[scope.tap], x, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("custom", [False, True], ids=["dense", "custom layer"])
