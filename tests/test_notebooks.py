@@ -31,7 +31,7 @@ NotebookClient(notebook, timeout={CELL_SECONDS}, kernel_name="python3").execute(
 """
 
 
-@pytest.mark.parametrize("name", ["quickstart", "attribution_gallery", "find_a_shortcut"])
+@pytest.mark.parametrize("name", ["quickstart", "attribution_gallery", "find_a_shortcut", "graph"])
 def test_there_is(name):
     assert FOLDER / f"{name}.ipynb" in NOTEBOOKS
 
