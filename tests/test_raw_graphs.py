@@ -1,4 +1,4 @@
-"""Raw graphs of TensorFlow: functions, SavedModels, frozen graphs, sessions, through the doors of Keras.
+"""Raw graphs of TensorFlow: functions, SavedModels, frozen graphs, sessions, read as Keras models are.
 
 Numbers are checked against ``Session.run``, the Keras model that was exported, and ``tf.GradientTape``.
 """

@@ -15,9 +15,9 @@ from ..errors import InputError
 from ..model_graph import Graph
 from .answering import Answering
 from .clock import on_gpu
-from .door import Door
 from .graph_inputs import FedInputs, example_fed, read_fed
 from .inputs import Inputs
+from .loader import Loader
 from .op_graph import read_op_graph, scopes_of
 from .op_trace import PASS_ON
 from .protocol import BackwardPass, Counted, Gradients, Reading, Timed
@@ -39,22 +39,22 @@ class GraphSource(Answering):
     ----------
     model : object
         What the user gave. It is kept alive, and left as it was.
-    door : Door
+    loader : Loader
         How it is read.
     """
 
     training = False
 
-    def __init__(self, model: Any, door: Door) -> None:
+    def __init__(self, model: Any, loader: Loader) -> None:
         self.model = model
-        self.door = door
+        self.loader = loader
         self._asked: dict[tuple, Any] = {}
         self._latest: tuple[RawGraph, FedInputs] | None = None
 
     @property
     def name(self) -> str:
         """The graph's name."""
-        return self.door.name
+        return self.loader.name
 
     @property
     def input_names(self) -> Sequence[str]:
@@ -79,30 +79,30 @@ class GraphSource(Answering):
 
     def read_inputs(self, given: Any) -> Inputs:
         """Check inputs and return them as arrays."""
-        asked = self.door.asked(given)
-        return self._noted(asked, read_fed(given, self.door.raw(asked), self.name))
+        asked = self.loader.asked(given)
+        return self._noted(asked, read_fed(given, self.loader.raw(asked), self.name))
 
     def example_inputs(self) -> Inputs:
         """Return zeros of the shapes that the graph states."""
-        asked = self.door.asked(None)
-        return self._noted(asked, example_fed(self.door.raw(asked), self.name))
+        asked = self.loader.asked(None)
+        return self._noted(asked, example_fed(self.loader.raw(asked), self.name))
 
     def _noted(self, asked: Any, inputs: FedInputs) -> FedInputs:
         self._asked[inputs.signature] = asked
-        self._latest = self.door.raw(asked), inputs
+        self._latest = self.loader.raw(asked), inputs
         return inputs
 
     def answers(self, inputs: Inputs) -> Trace:
         """Return the trace for inputs of this signature."""
         assert isinstance(inputs, FedInputs)
-        return self.door.trace(self._raw(inputs), inputs)
+        return self.loader.trace(self._raw(inputs), inputs)
 
     def _raw(self, inputs: Inputs) -> RawGraph:
-        return self.door.raw(self._asked[inputs.signature])
+        return self.loader.raw(self._asked[inputs.signature])
 
     def build(self, inputs: Inputs) -> None:
         """Forget a graph that was added to, and learn what it does not state: the number of some axes."""
-        self.door.look()
+        self.loader.look()
         trace = self.answers(inputs)
         unknown = [a for a, t in trace.tensors.items() if t.shape.rank is None and not trace.taps[a].shape]
         if unknown:
@@ -139,11 +139,11 @@ class GraphSource(Answering):
 
     def forget(self) -> None:
         """Read the graph anew at the next question."""
-        self.door.forget()
+        self.loader.forget()
 
     def weights_version(self) -> int:
         """Return a number that goes up when variables changed."""
-        return self.door.version()
+        return self.loader.version()
 
     def timed(self, inputs: Inputs) -> Timed:
         """Run the whole graph once: operations of a compiled graph have no time of their own."""
@@ -179,7 +179,7 @@ class ShuffledGraph(GraphSource):
     """
 
     def __init__(self, origin: GraphSource, inputs: Inputs, seed: int) -> None:
-        super().__init__(origin.model, origin.door)
+        super().__init__(origin.model, origin.loader)
         self._asked = dict(origin._asked)
         self._latest = origin._latest
         self._seed = seed
@@ -189,7 +189,7 @@ class ShuffledGraph(GraphSource):
     def answers(self, inputs: Inputs) -> Trace:
         """Return the graph's trace, reading shuffled weights."""
         trace = super().answers(inputs)
-        version = self.door.version()
+        version = self.loader.version()
         if self._own is None or self._own[0] is not trace or self._own[1] != version:
             with context.eager_mode():
                 captured, self._kept = _shuffled(trace.captured, self._raw(inputs), self._seed)

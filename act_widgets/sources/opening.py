@@ -1,4 +1,4 @@
-"""Find the door for a raw model of TensorFlow: a function, a SavedModel, a file, a session."""
+"""Find the loader for a raw model of TensorFlow: a function, a SavedModel, a file, a session."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from ..errors import ModelError
-from .door import Door
-from .function_door import ConcreteDoor, FunctionDoor, signature_of
-from .graph_def_door import FrozenDoor, SessionDoor, read_graph_def
+from .function_loaders import ConcreteLoader, FunctionLoader, signature_of
+from .graph_def_loaders import FrozenLoader, SessionLoader, read_graph_def
 from .graph_source import GraphSource
+from .loader import Loader
 
 _SESSIONS = (tf.compat.v1.Session, tf.compat.v1.InteractiveSession)
-_KINDS: tuple[tuple[Any, Callable[[Any], Door]], ...] = (
-    (_SESSIONS, SessionDoor),
-    (tf.types.experimental.ConcreteFunction, ConcreteDoor),
-    (tf.types.experimental.PolymorphicFunction, FunctionDoor),
+_KINDS: tuple[tuple[Any, Callable[[Any], Loader]], ...] = (
+    (_SESSIONS, SessionLoader),
+    (tf.types.experimental.ConcreteFunction, ConcreteLoader),
+    (tf.types.experimental.PolymorphicFunction, FunctionLoader),
 )
-_doors: weakref.WeakKeyDictionary[Any, Door] = weakref.WeakKeyDictionary()
+_loaders: weakref.WeakKeyDictionary[Any, Loader] = weakref.WeakKeyDictionary()
 _looking_up = threading.RLock()
 
 
@@ -41,8 +41,8 @@ def open_raw(model: Any, signature: str | None) -> GraphSource | None:
             "A graph alone holds no values for its variables. Received: a tf.Graph. Expected: the pair "
             "(graph, session), or the session."
         )
-    found = (door for kinds, door in _KINDS if isinstance(model, kinds))
-    return next((_shared(model, door) for door in found), None)
+    found = (loader for kinds, loader in _KINDS if isinstance(model, kinds))
+    return next((_shared(model, loader) for loader in found), None)
 
 
 def _from_path(path: str, signature: str | None) -> GraphSource | None:
@@ -50,9 +50,9 @@ def _from_path(path: str, signature: str | None) -> GraphSource | None:
         with context.eager_mode():
             loaded = _loaded(path)
             chosen = signature_of(loaded, signature, path)
-        return GraphSource((loaded, chosen), ConcreteDoor(chosen, Path(path).name))
+        return GraphSource((loaded, chosen), ConcreteLoader(chosen, Path(path).name))
     if path.endswith(".pb") and signature is None:
-        return GraphSource(path, FrozenDoor(read_graph_def(path), Path(path).stem))
+        return GraphSource(path, FrozenLoader(read_graph_def(path), Path(path).stem))
     return None
 
 
@@ -76,12 +76,12 @@ def _of_session(graph: Any, session: Any) -> GraphSource:
             "The session is that of another graph. Expected: tf.compat.v1.Session(graph=graph), or the "
             "session alone."
         )
-    return _shared(session, SessionDoor)
+    return _shared(session, SessionLoader)
 
 
-def _shared(model: Any, door: Callable[[Any], Door]) -> GraphSource:
-    """Return a source with the door that all others of the same model have."""
+def _shared(model: Any, loader: Callable[[Any], Loader]) -> GraphSource:
+    """Return a source with the loader that all others of the same model have."""
     with _looking_up:
-        if model not in _doors:
-            _doors[model] = door(model)
-        return GraphSource(model, _doors[model])
+        if model not in _loaders:
+            _loaders[model] = loader(model)
+        return GraphSource(model, _loaders[model])

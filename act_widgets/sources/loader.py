@@ -16,8 +16,8 @@ from .trace import Trace
 from .weights import WeightWatch
 
 
-class Door:
-    """Where a raw model comes in. One door serves all that read the same model.
+class Loader:
+    """Reads a raw model. One loader serves all that read the same model.
 
     Parameters
     ----------

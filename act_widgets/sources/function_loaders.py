@@ -12,15 +12,15 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import InputError, ModelError, listed, nearest
-from .door import Door
 from .inputs import Spec
+from .loader import Loader
 from .raw_graph import RawGraph, raw_graph
 from .trace import TENSOR
 
 _USUAL = "serving_default"
 
 
-class ConcreteDoor(Door):
+class ConcreteLoader(Loader):
     """A function that was traced already."""
 
     def __init__(self, concrete: Any, name: str = "") -> None:
@@ -32,7 +32,7 @@ class ConcreteDoor(Door):
         return raw_of(self._concrete(), self.name)
 
 
-class FunctionDoor(Door):
+class FunctionLoader(Loader):
     """A ``tf.function``: its Python is traced anew, so that its own traces stay as they are."""
 
     def __init__(self, function: Any) -> None:

@@ -13,8 +13,8 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tensorflow.python.eager import context
 
 from ..errors import ModelError, listed
-from .door import Door
 from .inlining import only_writes, tensor_name
+from .loader import Loader
 from .raw_graph import PLACEHOLDER, RawGraph, raw_graph
 from .weights import same_buffers
 
@@ -22,7 +22,7 @@ _REFERENCES = {"Variable", "VariableV2"}
 _HANDLE = "VarHandleOp"
 
 
-class FrozenDoor(Door):
+class FrozenLoader(Loader):
     """A graph whose weights are constants.
 
     Parameters
@@ -49,7 +49,7 @@ class FrozenDoor(Door):
         return _checked(raw_graph(self._definition, {}, needs_all=False), self.name)
 
 
-class SessionDoor(Door):
+class SessionLoader(Loader):
     """The graph of a session, its variables as they are there.
 
     The variables are copied into ones of our own, from which all questions are answered: nothing is
