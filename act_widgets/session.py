@@ -96,6 +96,7 @@ class Session(HasTraits):
         super().__init__()
         self.source: Source = open_source(model, training, signature)
         self.training = training
+        self.signature = signature
         self._budget = checked_budget(cache_bytes)
         self.reader = self._read(inputs)
         self.labels = checked_labels(labels, self.reader.head)

@@ -235,8 +235,9 @@ def test_a_signature_is_chosen_by_name(tmp_path):
     module = Signatures()
     tf.saved_model.save(module, tmp_path, signatures={"score": module.score, "double": module.double})
     x = batch(2, 4)
-    made = aw.Session(tmp_path, x, signature="double").outputs()
-    np.testing.assert_allclose(made["twice"], 2 * x)
+    session = aw.Session(tmp_path, x, signature="double")
+    np.testing.assert_allclose(session.outputs()["twice"], 2 * x)
+    assert "aw.Session(model, inputs, signature='double')" in aw.LayerPicker(session).code()
     assert "MatMul" in {n.kind for n in aw.graph(tmp_path, signature="score").nodes}
     for wrong in ("scores", None):
         with pytest.raises(InputError, match=r"'score', 'double'|'double', 'score'"):

@@ -81,7 +81,9 @@ def session_code(session: Session, traits: Iterable[str]) -> list[str]:
     given = ["model", "inputs"]
     given += ["labels"] if session.labels else []
     given += ["display"] if session.photos.stated else []
-    options = [f"{name}={name}" for name in given[2:]] + (["training=True"] if session.training else [])
+    options = [f"{name}={name}" for name in given[2:]]
+    options += ["training=True"] if session.training else []
+    options += [f"signature={session.signature!r}"] if session.signature else []
     return [
         "import act_widgets as aw",
         "",
