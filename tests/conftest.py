@@ -25,14 +25,6 @@ settings.register_profile("act_widgets", deadline=None, derandomize="CI" in os.e
 settings.load_profile("act_widgets")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each module's tests in one process, and those with a browser in one: they share its server."""
-    for item in items:
-        group = "browser" if item.path.parent.name == "browser" else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def digits() -> tuple[Any, ...]:
     """Model, pictures and labels of the sample; not to be changed."""
