@@ -10,6 +10,9 @@ from .graph_exports.digraph import to_networkx
 from .graph_exports.dot import to_dot
 from .graph_exports.table import to_table, totals
 
+SCOPE = "Scope"
+"""Kind of the nodes that stand for a name scope of TensorFlow."""
+
 
 @dataclass(frozen=True)
 class Node:

@@ -416,7 +416,7 @@ class Session(HasTraits):
             If there is no such measure or sample.
         """
         self.follow_weights()
-        return measure(self.reader, name, sample, self.explained_target(sample), on_progress)
+        return measure(self.reader, name, sample, lambda: self.explained_target(sample), on_progress)
 
     def shuffled(self, seed: int = 0) -> Session:
         """Return a session on the same inputs whose model has the values of each weight array shuffled.

@@ -223,7 +223,7 @@ def test_networkx_answers_what_a_layer_depends_on() -> None:
 
 def test_without_networkx_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "networkx", None)
-    with pytest.raises(ImportError, match=r'to_networkx.*pip install "act-widgets\[networkx\]"'):
+    with pytest.raises(ImportError, match=r"to_networkx.*pip install networkx"):
         chain().to_networkx()
 
 

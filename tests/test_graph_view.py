@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import act_widgets as aw
+from act_widgets.errors import InputError
 from act_widgets.measures import MEASURES
 
 from .cards import settle
@@ -204,3 +205,19 @@ def test_other_inputs_may_take_another_way_through_the_model() -> None:
     assert "narrow" in shown(view)
     assert view.opened == ()
     view.close()
+
+
+def test_what_is_said_of_the_worst_is_said_of_this_sample(view) -> None:
+    view.colour_by = "sparsity"
+    view.show_worst()
+    shown(view)
+    assert "No. 1 of" in view._under.value
+    view.session.selection.sample = 1
+    shown(view)
+    assert "No. 1 of" not in view._under.value
+
+
+def test_groups_are_opened_by_a_list_of_addresses(view) -> None:
+    with pytest.raises(InputError, match="Received: opened='conv'"):
+        view.opened = "conv"
+    assert view.opened == ()

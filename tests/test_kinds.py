@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import keras
 import pytest
 
 import act_widgets as aw
@@ -29,6 +30,7 @@ each_model = pytest.mark.parametrize("kind", [*zoo.ZOO, *kinds.KINDS], indirect=
 def kind(request):
     """A name, the model and its batch: made once, for all that only looks."""
     name = request.param
+    keras.utils.clear_session(free_memory=False)  # names are counted from the first one on
     return name, *(zoo if name in zoo.ZOO else kinds).build(name)
 
 

@@ -511,3 +511,50 @@ def test_what_is_no_graph_says_what_would_be(session, tmp_path, model):
         aw.capture(model, IMAGES, signature="x")
     with pytest.raises(InputError, match="A graph runs as it was made"):
         aw.capture(session, FED, training=True)
+
+
+def test_every_session_on_the_same_variables_sees_them_change():
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf1.placeholder(tf.float32, [None, 2], name="x")
+        weight = tf1.get_variable("weight", [], use_resource=True)
+        tf.identity(x * weight, name="y")
+        with tf1.Session(graph=graph) as running:
+            weight.load(3.0, running)
+            first, second = (aw.Session(running, np.ones((1, 2), "float32")) for _ in range(2))
+            assert first.outputs().sum() == second.outputs().sum() == 6
+            weight.load(15.0, running)
+            first.refresh()
+            assert second.stale
+            assert first.outputs().sum() == second.outputs().sum() == 30
+
+
+def test_flops_of_a_scope_are_those_of_its_operations_or_not_known():
+    @tf.function(input_signature=[tf.TensorSpec([1, 7, 3], name="x")])
+    def function(x):
+        with tf.name_scope("plain"):
+            gram = tf.matmul(x, x, transpose_a=True)
+        with tf.name_scope("looped"):
+            summed = tf.scan(lambda total, row: total + row @ row, gram)
+        return gram + summed
+
+    flops = aw.Session(function, batch(1, 7, 3)).measure("flops")
+    assert flops.values["plain"] == 2 * 3 * 3 * 7
+    assert "looped" in flops.missing
+    assert "inside loops" in flops.missing["looped"]
+
+
+def test_a_placeholder_that_states_no_shape_takes_a_batch(tmp_path):
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.nn.relu(tf1.placeholder(tf.float32, name="x"), name="y")
+    definition = graph.as_graph_def()
+    del definition.node[0].attr["shape"]
+    path = tmp_path / "frozen.pb"
+    path.write_bytes(definition.SerializeToString())
+    np.testing.assert_array_equal(aw.capture(str(path), -np.ones((2, 4), "float32"))["y"], 0)
+
+
+def test_text_at_the_end_has_sizes_and_no_scores():
+    session = aw.Session(tf.function(lambda x: tf.as_string(tf.argmax(x, -1))), batch(2, 4))
+    assert session.measure("bytes").total

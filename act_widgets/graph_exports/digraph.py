@@ -16,7 +16,7 @@ def to_networkx(graph: Graph) -> Any:
     except ModuleNotFoundError as error:
         raise ImportError(
             f"Graph.to_networkx() needs networkx, which can't be imported ({error}). Install it with: "
-            'pip install "act-widgets[networkx]". Graph.to_dot() works without it.'
+            "pip install networkx. Graph.to_dot() works without it."
         ) from error
     made = nx.DiGraph(name=graph.name, parameters=graph.parameters)
     for node in graph.nodes:

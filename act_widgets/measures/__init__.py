@@ -20,7 +20,9 @@ MEASURES: dict[str, Measure] = {
 }
 
 
-def measure_steps(reader: Reader, name: str, sample: int, target: int | Target) -> Iterator[Partial]:
+def measure_steps(
+    reader: Reader, name: str, sample: int, target: Callable[[], int | Target]
+) -> Iterator[Partial]:
     """Yield a measurement as it comes to be: ``.result``, ``.share`` of the work done, ``.words``.
 
     Parameters
@@ -31,8 +33,8 @@ def measure_steps(reader: Reader, name: str, sample: int, target: int | Target) 
         One of `MEASURES`.
     sample : int
         Number of the sample, where the measure is of one.
-    target : int or Target
-        What is explained, where the measure is of that.
+    target : callable
+        Returns what is explained; called where the measure is of that.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def measure_steps(reader: Reader, name: str, sample: int, target: int | Target) 
         raise InputError(
             f"There is no measure {name!r}. Expected: {listed(nearest(str(name), MEASURES, len(MEASURES)))}."
         )
-    asked = Asked(reader, reader.check_sample(sample), target)
+    asked = Asked(reader, reader.check_sample(sample), target() if MEASURES[name].per_target else 0)
     kept = reader.cache.get(("measured", name)) if MEASURES[name].is_kept else None
     for step in MEASURES[name].run(asked) if kept is None else [Partial(kept)]:
         if MEASURES[name].is_kept and step.share >= 1:
@@ -55,7 +57,7 @@ def measure(
     reader: Reader,
     name: str,
     sample: int,
-    target: int | Target,
+    target: Callable[[], int | Target],
     on_progress: Callable[[float, str], None] | None = None,
 ) -> Measured:
     """Return a number for each call; for parameters see `measure_steps`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .measure import GIVEN, Asked, Measure, Measured, at_once
+from .measure import GIVEN, Asked, Measure, Measured, at_once, is_given
 
 _NOT_FOUND = "it is in no graph whose operations could be counted"
 
@@ -17,7 +17,7 @@ def _measured(asked: Asked) -> Measured:
         if node.address in counted.flops:
             values[node.address] = counted.flops[node.address]
         else:
-            other = GIVEN if node.kind == "Input" else _NOT_FOUND
+            other = GIVEN if is_given(reader, node) else _NOT_FOUND
             missing[node.address] = counted.missing.get(node.address, other)
     samples = f"a batch of {batch.size}" if batch.size > 1 else "one sample"
     words = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..keys import Target
-from ..model_graph import Graph, Node
+from ..model_graph import SCOPE, Graph, Node
 from ..reading.reader import Reader
 
 HIGH = "high"
@@ -119,7 +119,14 @@ def at_once(compute: Callable[[Asked], Measured]) -> Callable[[Asked], Iterator[
     return run
 
 
+def is_given(reader: Reader, node: Node) -> bool:
+    """Whether a node is an input."""
+    return node.kind == "Input" or node.address in reader.input_addresses
+
+
 def innermost(graph: Graph) -> list[Node]:
-    """Return the calls that hold no others."""
+    """Return the calls that hold no others, and operations of raw graphs that are named as their scope."""
+    if any(node.kind == SCOPE for node in graph.nodes):
+        return [node for node in graph.nodes if node.kind != SCOPE]
     holding = {node.parent for node in graph.nodes}
     return [node for node in graph.nodes if node.address not in holding]

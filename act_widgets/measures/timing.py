@@ -7,7 +7,7 @@ from statistics import median
 from time import monotonic
 
 from ..sources.protocol import Timed
-from .measure import GIVEN, Asked, Measure, Measured, Partial
+from .measure import GIVEN, Asked, Measure, Measured, Partial, is_given
 
 # As many passes as fit into some time, between a few and many.
 _FEWEST, _MOST, _SECONDS = 3, 15, 1.0
@@ -38,13 +38,14 @@ def _median(asked: Asked, passes: list[Timed], samples: int) -> Measured:
         seconds = [one.seconds[node.address] for one in passes if node.address in one.seconds]
         if seconds:
             values[node.address] = 1000 * median(seconds)
-        elif node.kind == "Input":
+        elif is_given(asked.reader, node):
             missing[node.address] = GIVEN
         else:
             missing[node.address] = _AROUND if passes[0].seconds else _WHOLE
     what = f"a batch of {samples}" if samples > 1 else "one sample"
     count = f"{len(passes)} passes" if len(passes) > 1 else "one pass"
-    words = f"Median of {count} of {what}, {passes[0].how}; inner calls included."
+    inner = "; inner calls included" if passes[0].seconds else ""
+    words = f"Median of {count} of {what}, {passes[0].how}{inner}."
     return Measured("time", values, 1000 * median(one.whole for one in passes), words, missing)
 
 

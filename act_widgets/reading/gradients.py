@@ -126,7 +126,9 @@ class GradientReader:
         self.passes += 1
         if batch.size > 1:
             # Copies: a part of an array holds the whole of it in memory.
-            made = {a: g[row : row + 1].copy() if len(g) == batch.size else g for a, g in made.items()}
+            made = {
+                a: g[row : row + 1].copy() if g.shape[:1] == (batch.size,) else g for a, g in made.items()
+            }
         for wished in wanted:
             if wished not in gradients.blocked:
                 self._keep(wished, sample, explained, rule, made.get(wished))

@@ -9,9 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..model_graph import Graph, Node
+from ..model_graph import SCOPE, Graph, Node
 from .graph_flow import edges_by_level, in_loops, in_order
-from .graph_groups import SCOPE
 from .layer_families import is_minor
 
 BLOCK = "Block"

@@ -28,10 +28,6 @@ class Visible:
     frames: tuple[Node, ...]
 
 
-# The kind of a name scope in a graph that no layers made.
-SCOPE = "Scope"
-
-
 def groups(graph: Graph) -> tuple[str, ...]:
     """Return the addresses of all calls that can be opened, in call order.
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import graphlay
 
-from ..model_graph import Graph, Node
-from .graph_groups import SCOPE, Visible, ancestors, collapse, enclosing, groups, visible_ancestor
+from ..model_graph import SCOPE, Graph, Node
+from .graph_groups import Visible, ancestors, collapse, enclosing, groups, visible_ancestor
 from .layer_families import family, is_minor
 
 __all__ = ["Box", "Drawing", "Frame", "Line", "ancestors", "groups", "lay_out", "visible_ancestor"]

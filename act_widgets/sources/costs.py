@@ -58,11 +58,12 @@ class _Cost(NamedTuple):
     reason: str = ""
 
 
-def counted(answers: Trace | Replay, inputs: Inputs) -> Counted:
+def counted(answers: Trace | Replay, inputs: Inputs, calls: Iterable[Call] | None = None) -> Counted:
     """Return how many floating-point operations each call takes for a batch of this size.
 
     The traced graph is built again at the sizes of the batch, and nothing is computed. Sizes that are
-    known only at run time, such as those behind a loop, are taken from one pass.
+    known only at run time, such as those behind a loop, are taken from one pass. `calls` are those of the
+    graph if left out.
     """
     if isinstance(answers, Replay):
         why = answers.reason.partition(" It said:")[0].rstrip(".")
@@ -79,7 +80,7 @@ def counted(answers: Trace | Replay, inputs: Inputs) -> Counted:
             _cost(graph, made[op.name]) if op.name in made else _Cost()
             for op in answers.graph.get_operations()
         ]
-    return _by_call(answers.calls, costs)
+    return _by_call(answers.calls if calls is None else calls, costs)
 
 
 def _tensor(graph: Any, tensor: Any) -> Any:
@@ -135,6 +136,8 @@ def _by_call(calls: Iterable[Call], costs: Sequence[_Cost]) -> Counted:
 
 def _cost(graph: Any, op: Any) -> _Cost:
     definition = op.node_def
+    if "adj_x" in definition.attr:  # TensorFlow's counter looks for it by another name
+        definition.attr["transpose_a"].b = definition.attr["adj_x"].b
     if any(value.WhichOneof("value") == "func" for value in definition.attr.values()):
         return _Cost(reason=_INSIDE.format(op.type))
     try:

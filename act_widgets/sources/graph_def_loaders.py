@@ -78,7 +78,9 @@ class SessionLoader(Loader):
         needed = _needed_variables(definition)
         variables = [node for node in definition.node if node.name in needed]
         self._reads = [_reading_of(graph, node) for node in variables]
-        self._held = self._values()
+        before, self._held = self._held, self._values()
+        if len(before) != len(self._held) or not same_buffers(before, self._held):
+            self._version += 1  # others may have read the values before
         self._copies = [tf.Variable(value, trainable=False) for value in self._held]
         captured: dict[str, Any] = {}
         for node, copy in zip(variables, self._copies, strict=True):

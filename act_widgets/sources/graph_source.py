@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..model_graph import Graph
 from .answering import Answering
 from .clock import on_gpu
+from .costs import counted
 from .graph_inputs import FedInputs, example_fed, read_fed
 from .inputs import Inputs
 from .loader import Loader
@@ -22,6 +23,7 @@ from .op_graph import read_op_graph, scopes_of
 from .op_trace import PASS_ON
 from .protocol import BackwardPass, Counted, Gradients, Reading, Timed
 from .raw_graph import RawGraph
+from .recorder import Call
 from .trace import Trace
 from .traces import agree
 
@@ -128,7 +130,8 @@ class GraphSource(Answering):
     def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
         """Return the masked scores and their gradients, but for what lies before an old loop or branch."""
         trace = self.answers(inputs)
-        blocked = {a: _BLOCKED for a in asked.wanted if a in trace.blocked(asked.score)}
+        before = trace.blocked(asked.score)
+        blocked = {a: _BLOCKED for a in asked.wanted if a in before}
         rest = [address for address in asked.wanted if address not in blocked]
         made = super().gradients(inputs, known, replace(asked, wanted=rest))
         return made._replace(blocked=blocked)
@@ -153,12 +156,13 @@ class GraphSource(Answering):
 
     def flops(self, inputs: Inputs) -> Counted:
         """Return how many floating-point operations a pass takes; a scope takes what is in it."""
-        found = super().flops(inputs)
-        sums = dict(found.flops)
-        for address, flops in found.flops.items():
-            for scope in scopes_of(address):
-                sums[scope] = sums.get(scope, 0.0) + flops
-        return found._replace(flops=sums)
+        trace = self.answers(inputs)
+        places = {call.address: list(call.operations or ()) for call in trace.calls}
+        for call in trace.calls:
+            for scope in scopes_of(call.address):
+                places.setdefault(scope, []).extend(call.operations or ())
+        calls = [Call(address, "", "", 0, made) for address, made in places.items() if made]
+        return counted(trace, inputs, calls)
 
     def graph(self, inputs: Inputs) -> Graph:
         """Return operations and edges."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..model_graph import Edge, Graph, Node
+from ..model_graph import SCOPE, Edge, Graph, Node
 from .edges import edges_between
 from .op_trace import Operation
 from .trace import Trace
-
-SCOPE = "Scope"
 
 
 def read_op_graph(trace: Trace, name: str) -> Graph:

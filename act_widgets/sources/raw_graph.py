@@ -90,7 +90,7 @@ def raw_graph(definition: Any, captured: Mapping[str, Any], **facts: Any) -> Raw
 
 def spec_of(node: Any) -> Spec:
     """Return what a placeholder takes; a shape of None where its rank is not known."""
-    shape = tf.TensorShape(node.attr["shape"].shape)
+    shape = tf.TensorShape(node.attr["shape"].shape if "shape" in node.attr else None)
     dtype = tf.as_dtype(node.attr["dtype"].type).name
     return Spec(node.name, None if shape.rank is None else tuple(shape.as_list()), dtype)
 

@@ -366,6 +366,7 @@ class GraphView {
     this.dragged = false;
     const { x, y } = this.camera;
     const move = (e) => {
+      if (!e.buttons) return stop(); // let go outside of the panel
       const [dx, dy] = [e.clientX - event.clientX, e.clientY - event.clientY];
       if (!this.dragged && Math.hypot(dx, dy) < MOVE_THRESHOLD) return;
       if (!this.dragged) this.svg.setPointerCapture(event.pointerId);

@@ -128,8 +128,14 @@ class GraphView(View):
             return tuple(sorted(self._opened))
         return tuple(sorted(self._opened.union(_around(self._with_blocks(), self._around))))
 
-    def _set_opened(self, groups: Iterable[str]) -> None:
-        self._opened, self._around = frozenset(groups), ""
+    def _set_opened(self, opened: Iterable[str]) -> None:
+        wanted = [opened] if isinstance(opened, str) else list(opened)
+        if isinstance(opened, str) or not all(isinstance(group, str) for group in wanted):
+            raise InputError(
+                f"Groups are opened by their addresses. Received: opened={opened!r}. Expected: a list, such "
+                f"as {list(groups(self._with_blocks())[:2])}."
+            )
+        self._opened, self._around = frozenset(wanted), ""
         self.refresh()
 
     opened = Setting(
@@ -155,7 +161,7 @@ class GraphView(View):
     @property
     def values(self) -> dict[str, float]:
         """What the colours stand for, by the address of each call; empty for types of layers."""
-        tones = self._result(self.key()).tones
+        tones = self._tones(self.key())
         return dict(tones.values) if tones else {}
 
     def build(self) -> list[ipywidgets.Widget]:
@@ -209,15 +215,16 @@ class GraphView(View):
         """Send the drawing if it is another one, highlight the layer, and fly where it is asked."""
         index = [[node.address, node.kind] for node in result.graph.nodes]
         address, number = self._flight
-        with self._canvas.hold_sync():
-            if self._canvas.index != index:
-                self._canvas.index = index
-            if self._canvas.drawing != result.described:
-                self._canvas.drawing = result.described
-            self._canvas.selected = self._highlighted(result)
-            self._canvas.flight = {"address": address, "number": number} if number else {}
+        if self._canvas.index != index:
+            self._canvas.index = index
+        # Not in one message, which has no order: what is selected is looked for in the drawing.
+        if self._canvas.drawing != result.described:
+            self._canvas.drawing = result.described
+        self._canvas.selected = self._highlighted(result)
+        self._canvas.flight = {"address": address, "number": number} if number else {}
         self._next.layout.display = "" if result.tones and result.tones.leaves else "none"
-        said = " ".join(filter(None, (result.words, self._found)))
+        found = self._found if self._worst[0] == self._question(self.key()) else ""
+        said = " ".join(filter(None, (result.words, found)))
         self._under.value, self._under.layout.display = text.caption(said), "" if said else "none"
         calls = sum(node.kind != BLOCK for node in result.graph.nodes)
         self.note(f"{calls} calls", hint="click one to select it")
@@ -243,9 +250,15 @@ class GraphView(View):
         LayerKindError
             If the colours tell types, or nothing has a value.
         """
-        tones = self._result(self.key()).tones
-        if tones is None or not tones.ranking:
+        self.session.follow_weights()
+        tones = self._tones(self.key())
+        if tones is None:
             raise LayerKindError("Nothing is the worst: the colours tell no numbers. Set colour_by first.")
+        if not tones.ranking:
+            raise LayerKindError(
+                f"Nothing is the worst: no call has a value of its own for '{self.colour_by}'. "
+                "Choose other colours."
+            )
         question = self._question(self.key())
         place = self._worst[1] + 1 if self._worst[0] == question else 0
         self._worst = question, place
@@ -295,7 +308,9 @@ class GraphView(View):
 
     def _fly(self, address: str) -> None:
         self._open_around(address)
-        self._flight = address, self._flight[1] + 1
+        # What is drawn as a part of another has no box.
+        shown = visible_ancestor(self._with_blocks(), self.opened, address)
+        self._flight = shown, self._flight[1] + 1
 
     def _open_around(self, call: str) -> None:
         """Open the groups around a call if it is in a closed one."""
@@ -315,11 +330,18 @@ class GraphView(View):
     def _question(self, key: Asked) -> tuple:
         return self.session.version, key.colour_by, key.sample, key.target
 
+    def _tones(self, key: Asked) -> Tones | None:
+        """Return what the colours mean, measured to the end; None for types of layers."""
+        if key.colour_by == _TYPE:
+            return None
+        if self._measured[0] != self._question(key):
+            *_, last = self._measuring(key)
+            self._measured = self._question(key), *self._coloured(key, last.result)
+        return self._measured[1]
+
     def _measuring(self, key: Asked) -> Iterator[Partial]:
         self.session.follow_weights()
-        sample = max(key.sample, 0)
-        target = self.session.explained_target(sample) if key.target is None else key.target
-        return measure_steps(self.session.reader, key.colour_by, sample, target)
+        return measure_steps(self.session.reader, key.colour_by, max(key.sample, 0), lambda: key.target)
 
     def _coloured(self, key: Asked, found: Measured) -> tuple[Tones, str]:
         measure = MEASURES[key.colour_by]
