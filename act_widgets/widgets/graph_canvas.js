@@ -40,7 +40,7 @@ const STYLE = `
   border: 1px solid var(--jp-border-color1, #bdbdbd); border-radius: 4px; box-shadow: 0 2px 8px rgba(0, 0, 0, 0.25); overflow-wrap: anywhere;
   color: var(--jp-ui-font-color0, #111); background: var(--jp-layout-color1, #fff); box-sizing: border-box; }
 .actw-graph .tip[hidden] { display: none; }
-.actw-graph .tip b { display: block; }
+.actw-graph .tip strong { display: block; }
 .actw-graph .tip .facts { display: grid; grid-template-columns: auto 1fr; gap: 0 10px; }
 .actw-graph .tip .what { color: var(--jp-ui-font-color2, #555); white-space: nowrap; }
 .actw-graph .tip .value { font-variant-numeric: tabular-nums; }

@@ -48,7 +48,7 @@ class Tip {
   write(thing) {
     this.thing = thing;
     this.root.replaceChildren();
-    html(this.root, "b", "", thing.box.name);
+    html(this.root, "strong", "", thing.box.name);
     const facts = html(this.root, "div", "facts");
     for (const [what, value] of thing.box.facts) {
       html(facts, "span", "what", what);
