@@ -145,14 +145,15 @@ def test_blocks_colours_and_choices_in_an_explorer(lab: Lab) -> None:
     graph.get_by_role("button", name="block3_dense1,").dispatch_event("click")
     settle(lab)
     assert lab.value("ex.selection.layer") == "block3_dense1"
-    # Chosen elsewhere: its block opens.
+    # Chosen elsewhere: its block opens, and it is brought into sight.
+    graph.locator(".stage").scroll_into_view_if_needed()
     entry = card(lab, "LayerPicker").get_by_role("treeitem", name="block9_dense2 ")
     entry.click()
-    expect(graph.get_by_role("button", name="block9_dense2,", pressed=True)).to_be_visible()
+    expect(graph.get_by_role("button", name="block9_dense2,", pressed=True)).to_be_in_viewport()
     # Found in a closed block.
     graph.get_by_label("Find in the graph").fill("block12")
     graph.get_by_label("Find in the graph").press("Enter")
-    expect(graph.get_by_role("button", name="block12_dense0,")).to_be_visible()
+    expect(graph.get_by_role("button", name="block12_dense0,")).to_be_in_viewport()
     assert lab.value("ex.selection.layer") == "block9_dense2"
     # Whatever style JupyterLab gives to such elements, each fact stands on a line of its own.
     graph.get_by_role("button", name="block12_dense0,").hover()
@@ -163,7 +164,7 @@ def test_blocks_colours_and_choices_in_an_explorer(lab: Lab) -> None:
     expect(graph.locator(".legend")).to_contain_text("parameters")
     for layer in ("block15_dense1", "block15_dense2"):
         graph.get_by_role("button", name="Worst", exact=True).click()
-        expect(graph.get_by_role("button", name=f"{layer},", pressed=True)).to_be_visible()
+        expect(graph.get_by_role("button", name=f"{layer},", pressed=True)).to_be_in_viewport()
         lab.until(lambda layer=layer: lab.value("ex.selection.layer") == layer)
     graph.locator("select").select_option("measured time")
     expect(graph.locator(".legend")).to_contain_text("measured time, ms")
