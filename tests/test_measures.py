@@ -354,7 +354,7 @@ def test_gradients_by_hand(sessions):
     before = session.activation("middle/inner/conv")[sample]
     assert size.values["middle/inner/conv"] == pytest.approx(np.sqrt((behind**2).mean()), **CLOSE)
     assert part.values["middle/inner"] == pytest.approx((behind * before).sum(), **CLOSE)
-    assert size.missing == part.missing == {"out": "the explained score does not depend on it"}
+    assert size.missing == part.missing == {"out": "the score does not depend on its first output"}
     assert "class 2 (logits), sample 1" in size.words
     session.selection.target = None
 
@@ -431,5 +431,8 @@ def test_a_layer_that_is_not_called_for_a_sample():
     for name in ("bytes", "sparsity", "gradient"):
         assert "up" in session.measure(name, 0).values
     assert session.measure("sparsity", 1).missing["up"] == "it is not called for these samples"
-    assert session.measure("gradient", 1).missing["up"] == "the explained score does not depend on it"
+    assert (
+        session.measure("gradient", 1).missing["up"]
+        == "the score does not depend on its first output"
+    )
     assert "up" in session.measure("dead").values

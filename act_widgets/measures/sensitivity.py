@@ -11,7 +11,7 @@ from ..reading.targets import explained
 from .measure import Asked, Measure, Measured, at_once
 from .places import ELSEWHERE, EMPTY, NO_BATCH, NO_NUMBERS, of_block, places, tap_at
 
-_APART = "the explained score does not depend on its first output"
+_APART = "the score does not depend on its first output"
 _NOT_FINITE = "it is not finite"
 
 
