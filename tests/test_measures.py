@@ -431,8 +431,5 @@ def test_a_layer_that_is_not_called_for_a_sample():
     for name in ("bytes", "sparsity", "gradient"):
         assert "up" in session.measure(name, 0).values
     assert session.measure("sparsity", 1).missing["up"] == "it is not called for these samples"
-    assert (
-        session.measure("gradient", 1).missing["up"]
-        == "the score does not depend on its first output"
-    )
+    assert session.measure("gradient", 1).missing["up"] == "the score does not depend on its first output"
     assert "up" in session.measure("dead").values
