@@ -40,7 +40,7 @@ def test_a_slow_map_is_drawn_finer_and_finer_and_says_how_far_it_is(work):
     assert len(work.told.maps) >= 3
     np.testing.assert_allclose(work.told.maps[-1], work.whole, rtol=1e-4)
     errors = [1 - correlation(chart, work.whole) for chart in work.told.maps]
-    assert errors[0] > 2 * errors[-2] > 0
+    assert errors[0] > errors[-2] > errors[-1]  # how many lie between depends on the machine
     bars = bars_of(work.told.rows)
     shares = [share for share, _ in bars]
     assert len(bars) >= 2
