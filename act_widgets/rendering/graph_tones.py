@@ -109,7 +109,7 @@ class Tones:
 
     def scale(self) -> dict[str, Any]:
         """Return the legend: ``title``, ``colours`` from low to high, ``ticks`` of place and text."""
-        words = [self.title + (f", {self.unit}" if self.unit else "")]
+        words = [self.title + (f", {self.unit}" if self.unit not in ("", self.title) else "")]
         words += ["logarithmic scale"] if self.is_logarithmic else []
         words += ["a group shows the worst inside"] if self._worst_inside else []
         places = [i / (_STOPS - 1) for i in range(_STOPS)]
