@@ -16,6 +16,10 @@ from .keys import Target as Target
 from .model_graph import Edge as Edge
 from .model_graph import Graph as Graph
 from .model_graph import Node as Node
+from .recording.callback import Recorder as Recorder
+from .recording.failure import Failure as Failure
+from .recording.npy_log import NpyLog as NpyLog
+from .recording.opening import open_recording as open_recording
 from .selection import Selection as Selection
 from .session import Session as Session
 from .widgets.attribution_view import AttributionView as AttributionView

@@ -105,13 +105,16 @@ class Writer(Protocol):
     """What is given each record as it is made."""
 
     def open(self, about: About) -> None:
-        """Begin a recording; raise an `OSError` or `ActWidgetsError` if it can't be."""
+        """Begin a recording, or go on with it: each training of the same model opens it again.
+
+        Raises an `OSError` or `ActWidgetsError` if it can't be.
+        """
 
     def write(self, record: Record) -> None:
         """Write a record so that it can be read even if the process is killed right after."""
 
     def close(self) -> None:
-        """End the recording. It may be opened again for another training."""
+        """The training ended: everything is written out. Another may open the recording again."""
 
 
 class Recording(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -16,8 +16,8 @@ from .clock import timed
 from .edges import read_graph
 from .inputs import Inputs, example_inputs, read_inputs
 from .libraries import ends_linear, is_a, is_layer, parameters, sublayers
+from .other_weights import OtherTraces, shuffled
 from .protocol import Reading, Timed
-from .shuffled import ShuffledTraces
 from .traces import Answers, Traces
 from .weights import weights_version
 
@@ -94,7 +94,11 @@ class KerasSource(Answering):
 
     def shuffled(self, inputs: Inputs, seed: int) -> KerasSource:
         """Return the model with the values of each weight array in another order; it stays as it is."""
-        return KerasSource(self.model, self.training, ShuffledTraces(self.traces, inputs, seed))
+        return self.with_weights(inputs, lambda: shuffled(self.model, seed))
+
+    def with_weights(self, inputs: Inputs, values: Callable[[], Mapping[int, np.ndarray]]) -> KerasSource:
+        """Return the model with other values for some of its weights; see `OtherTraces`."""
+        return KerasSource(self.model, self.training, OtherTraces(self.traces, inputs, values))
 
     def forget(self) -> None:
         """Drop the model's traces."""

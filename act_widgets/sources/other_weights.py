@@ -1,7 +1,8 @@
-"""A model as it would be with its weights shuffled: its own trace, reading other variables."""
+"""A model as it would be with other weights: its own trace, reading other variables."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from .traces import Answers, Traces, agree
 from .weights import weights_version
 
 
-class ShuffledTraces(Traces):
-    """Traces of a model that read other variables: each with the values of the model's own, shuffled.
+class OtherTraces(Traces):
+    """Traces of a model that read other variables than its own, which stays as it is.
 
     Parameters
     ----------
@@ -25,8 +26,9 @@ class ShuffledTraces(Traces):
         The model as it is.
     inputs : Inputs
         What to trace it for, if it was not.
-    seed : int
-        Of the order.
+    values : callable
+        Returns other values by the identity of the model's weights; those left out keep their own. Asked
+        again when the model's weights changed.
 
     Raises
     ------
@@ -34,20 +36,24 @@ class ShuffledTraces(Traces):
         If the model can't be traced.
     """
 
-    def __init__(self, origin: Traces, inputs: Inputs, seed: int) -> None:
+    def __init__(
+        self, origin: Traces, inputs: Inputs, values: Callable[[], Mapping[int, np.ndarray]]
+    ) -> None:
         super().__init__(origin.model, origin.training)
         self._origin = origin
-        self._seed = seed
-        self._shuffle()
+        self._values = values
+        self._exchange()
         self.trace(inputs)
 
-    def _shuffle(self) -> None:
-        rng = np.random.default_rng(self._seed)
+    def _exchange(self) -> None:
         self._version = weights_version(self.model, self.training)
-        weights = (getattr(weight, "_value", weight) for weight in weights_of(self.model))
-        variables = {id(v.handle): v for v in weights if v.dtype.is_floating}
+        values = self._values()
         # Kept: the handles alone do not keep the variables alive.
-        self._others = {place: _shuffled(variable, rng) for place, variable in variables.items()}
+        self._others: dict[int, tf.Variable] = {}
+        for weight in weights_of(self.model):
+            variable = getattr(weight, "_value", weight)
+            if id(weight) in values:
+                self._others[id(variable.handle)] = tf.Variable(values[id(weight)], dtype=variable.dtype)
         self._own: dict[int, tuple[Answers, Trace]] = {}
 
     def ready(self, inputs: Inputs) -> Trace:
@@ -55,16 +61,16 @@ class ShuffledTraces(Traces):
         return self.trace(inputs)
 
     def trace(self, inputs: Inputs) -> Trace:
-        """Return the model's trace, reading the shuffled variables."""
+        """Return the model's trace, reading the other variables."""
         answers = self._origin.trace(inputs)
         if isinstance(answers, Replay):
             raise ModelError(
-                f"Weights can be shuffled only in a model that can be traced. Received: '{self.model.name}', "
+                f"A model takes other weights only if it can be traced. Received: '{self.model.name}', "
                 f"which is called anew for each question. {answers.reason}"
             )
         with self.lock:
             if weights_version(self.model, self.training) != self._version:
-                self._shuffle()
+                self._exchange()
             if id(answers) not in self._own:
                 captured = {
                     name: self._others[id(outer)].handle if id(outer) in self._others else outer
@@ -78,6 +84,13 @@ class ShuffledTraces(Traces):
         return not agree(self.trace(sample).forward(sample, []).main_output, output)
 
 
-def _shuffled(variable: Any, rng: np.random.Generator) -> tf.Variable:
-    values = variable.numpy()
-    return tf.Variable(rng.permutation(values.reshape(-1)).reshape(values.shape), dtype=variable.dtype)
+def shuffled(model: Any, seed: int) -> dict[int, np.ndarray]:
+    """Return a model's real-valued weights with the values of each in another order."""
+    rng = np.random.default_rng(seed)
+    found: dict[int, np.ndarray] = {}
+    for weight in weights_of(model):
+        variable = getattr(weight, "_value", weight)
+        if variable.dtype.is_floating and id(weight) not in found:
+            values = variable.numpy()
+            found[id(weight)] = rng.permutation(values.reshape(-1)).reshape(values.shape)
+    return found

@@ -1,0 +1,255 @@
+"""The Keras callback that records a model while it trains."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..errors import ActWidgetsError, InputError
+from ..sources.kept_step import KeptStep
+from ..sources.keras_model import KerasSource
+from .checks import checked_every, checked_share, one_of, several, writer_of
+from .failure import Failure, find_failure
+from .memory_log import MemoryLog
+from .pace import GRACE, Pace
+from .probe import Probe
+from .record import About, Record, Recording
+
+_CHOICES = ("stop", "go on")
+
+
+class Recorder(keras.callbacks.Callback):
+    """Records what a model does with a probe batch while it trains.
+
+    The model before its training is recorded as step 0, and the model behind the last step too. In
+    between records are left out rather than that they take more than their share of the time: `report` says
+    how many. Preparing takes one trace of the model before the first step.
+
+    Parameters
+    ----------
+    probe_inputs : ndarray, tensor, or list, tuple or dict of them
+        The batch to look at, as the model's call takes it.
+    layers : str or sequence of str, optional
+        Addresses of the layers to record; all if left out.
+    every : "epoch" or int
+        When to record: after each epoch, or after so many steps.
+    writers : sequence of Writer, str or path
+        Who is given each record as it is made: `NpyLog`, `ZarrLog`, `EventFiles`, `PrometheusMetrics`; a
+        path stands for ``NpyLog(path)``. Records are in memory too, as many as `max_bytes` holds.
+    targets : array_like, optional
+        What the model should answer for the probe batch, as `fit` takes it: gradients are then those of
+        the loss the model was compiled with. Left out, they are those of the score of the class that the
+        model gives each sample first.
+    gradients : bool
+        Whether gradients at the layers are recorded.
+    keep : "activations" or "summaries"
+        Whether arrays are kept, or only numbers for each layer.
+    share : float or None
+        The part of the training's own time that records may take, 0.05 for 5 %; None for no limit. Half a
+        second may be taken in any case.
+    on_nonfinite : "stop" or "go on"
+        What to do at the first step whose loss is NaN or infinite: end the training, or only keep it in
+        `failure`.
+    on_write_error : "go on" or "stop"
+        What to do when a writer fails: warn and go on without it, or raise.
+    max_bytes : int
+        Bytes of records in memory at the most; when they are more, every second is dropped.
+    labels : sequence of str, optional
+        Class names, for whoever opens the recording.
+
+    Attributes
+    ----------
+    failure : Failure or None
+        Where the first NaN or infinite number came from.
+
+    Raises
+    ------
+    InputError
+        If one of these is not as described. Inputs and layers are compared with the model when it begins
+        to train.
+    """
+
+    def __init__(
+        self,
+        probe_inputs: Any,
+        *,
+        layers: str | Sequence[str] | None = None,
+        every: str | int = "epoch",
+        writers: Sequence[Any] | Any = (),
+        targets: Any = None,
+        gradients: bool = True,
+        keep: str = "activations",
+        share: float | None = 0.05,
+        on_nonfinite: str = "stop",
+        on_write_error: str = "go on",
+        max_bytes: int = 1 << 28,
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self._every = checked_every(every)
+        self._given = (probe_inputs, [layers] if isinstance(layers, str) else layers, targets)
+        self._with_gradients = gradients
+        self._with_activations = one_of("keep", keep, ("activations", "summaries")) == "activations"
+        self._stops = one_of("on_nonfinite", on_nonfinite, _CHOICES) == "stop"
+        self._raises = one_of("on_write_error", on_write_error, _CHOICES) == "stop"
+        self._labels = tuple(labels or ())
+        self._memory = MemoryLog(max_bytes)
+        self._writers = [self._memory, *map(writer_of, several(writers))]
+        self._pace = Pace(checked_share(share))
+        self._probe: Probe | None = None
+        self._kept = KeptStep()
+        # Holding the weights of each step costs time too.
+        self._holding = Pace(None if share is None else share / 4)
+        self._began = self._preparing = self._elapsed = 0.0
+        self._step = self._epoch = self._epoch_start = 0
+        self._due = 0
+        self._recorded = -1
+        self._logs: dict[str, float] = {}
+        self.failure: Failure | None = None
+
+    @property
+    def recording(self) -> Recording:
+        """The records that are in memory."""
+        return self._memory
+
+    @property
+    def about(self) -> About:
+        """What holds for all records; with `steps` and `read` a recorder is a recording itself."""
+        return self._memory.about
+
+    @property
+    def steps(self) -> Sequence[int]:
+        """The steps that are in memory, ascending."""
+        return self._memory.steps
+
+    def read(self, step: int) -> Record:
+        """Return the record of a step."""
+        return self._memory.read(step)
+
+    def report(self) -> str:
+        """Return in words what was recorded, and what it took."""
+        pace = self._pace
+        limit = "no limit" if pace.share is None else f"{pace.share:.0%}, or {GRACE} s, are allowed"
+        skipped = f"; {pace.skipped} left out for lack of time" if pace.skipped else ""
+        return (
+            f"{pace.taken} records up to step {self._step}{skipped}. They took {pace.spent:.2f} s, "
+            f"{pace.measured(self._elapsed):.1%} of the training's own time ({limit}); preparing took "
+            f"{self._preparing:.1f} s."
+        )
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 Keras gives none
+        """Prepare, and record the model as it is."""
+        started = perf_counter()
+        if self._probe is None:
+            self._probe = self._prepared()
+        elif self._probe.model is not self.model:
+            raise InputError(
+                f"A recorder records one model. Received: '{self.model.name}' after "
+                f"'{self._probe.model.name}'. Expected: a Recorder for each."
+            )
+        self._for_writers("open", self._probe.about)
+        self._kept.follow(self.model)
+        self._preparing += perf_counter() - started
+        self._began = perf_counter() - self._elapsed
+        if self._step == 0:
+            self._record()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 epochs are counted here
+        """Note the step that the epoch begins with."""
+        self._epoch_start = self._step
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Hold the weights, so that they are there if this step fails."""
+        started = perf_counter()
+        if self.failure is None and self._holding.allows(started - self._began):
+            self._kept.look()
+            self._holding.took(perf_counter() - started)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count the step; record it if it is due."""
+        self._step = self._epoch_start + batch + 1
+        self._logs = _numbers(logs)
+        if self.failure is None and not isfinite(self._logs.get("loss", 0.0)):
+            self._fail(batch)
+        elif isinstance(self._every, int) and self._step // self._every > self._due:
+            self._record_if_allowed()
+        self._due = self._step // self._every if isinstance(self._every, int) else 0
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 epochs are counted here
+        """Count the epoch; record it if it is due."""
+        self._epoch += 1
+        self._logs = {**self._logs, **_numbers(logs)}
+        if self._every == "epoch":
+            self._record_if_allowed()
+
+    def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002 they came with the last epoch
+        """Record the model as it is now, and give it back its own training step."""
+        if self._recorded < self._step:
+            self._record()
+        self._elapsed = perf_counter() - self._began
+        self._kept.let_go()
+        self._for_writers("close")
+
+    def _prepared(self) -> Probe:
+        given, layers, targets = self._given
+        return Probe(
+            self.model,
+            given,
+            layers,
+            targets,
+            self._with_gradients,
+            self._with_activations,
+            self._labels,
+        )
+
+    def _record_if_allowed(self) -> None:
+        if self._pace.allows(perf_counter() - self._began):
+            self._record()
+
+    def _record(self) -> None:
+        """Read the probe batch, and hand the record to everybody."""
+        assert self._probe is not None
+        started = perf_counter()
+        record = self._probe.read(self._step, self._epoch, started - self._began, dict(self._logs))
+        self._for_writers("write", record)
+        self._recorded = self._step
+        self._pace.took(perf_counter() - started)
+
+    def _for_writers(self, what: str, *given: Any) -> None:
+        """Tell every writer; one that fails is told nothing more, unless failing ends the training."""
+        for writer in [*self._writers]:
+            try:
+                getattr(writer, what)(*given)
+            except (OSError, ActWidgetsError) as error:
+                if self._raises:
+                    raise
+                self._writers.remove(writer)
+                warnings.warn(
+                    f"{writer!r} failed at step {self._step}, and is given nothing more; the training goes "
+                    f"on. {error}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+
+    def _fail(self, batch: int) -> None:
+        """Find out where the loss stopped being finite, record it, and end the training if that is wished."""
+        source = KerasSource(self.model)
+        self.failure = find_failure(source, self._kept, self._step - 1, self._epoch, batch)
+        self._record()
+        self.model.stop_training = self.model.stop_training or self._stops
+        then = "The training ends." if self._stops else "The training goes on."
+        warnings.warn(
+            f"{self.failure}. {then} Open act_widgets.explore(recorder.failure).",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _numbers(logs: Any) -> dict[str, float]:
+    return {name: float(value) for name, value in (logs or {}).items() if np.ndim(value) == 0}

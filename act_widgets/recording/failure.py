@@ -1,0 +1,121 @@
+"""Where the first number that is not finite came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import ActWidgetsError
+from ..sources.kept_step import KeptStep
+from ..sources.keras_model import KerasSource
+from ..sources.owners import unfinite_weights
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first training step whose loss was NaN or infinite.
+
+    Attributes
+    ----------
+    step, epoch, batch : int
+        Numbers of the step since the training began, of its epoch, and of its batch in there, from 0.
+    layer : str or None
+        Address of the first layer, in call order, whose activations are not finite for the step's batch
+        and the weights before the step; None if all are, or if the batch could not be kept, or is not
+        finite itself.
+    reason : str
+        In words what was found.
+    inputs : nest of ndarray, or None
+        What the model was called on in that step.
+    data : nest of tensors, or None
+        The batch as the training step was given it: inputs, targets, sample weights.
+    activations : dict of str to ndarray
+        Of all layers, for that batch and the weights before the step.
+    source : Source or None
+        The model as it was before the step: `explore` and `Session` open on a failure, at its layer.
+    """
+
+    step: int
+    epoch: int
+    batch: int
+    layer: str | None
+    reason: str
+    inputs: Any = None
+    data: Any = None
+    activations: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    source: Any = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        where = f"first in '{self.layer}': " if self.layer else ""
+        return (
+            f"Not finite at step {self.step} (epoch {self.epoch}, batch {self.batch}), {where}{self.reason}"
+        )
+
+
+def find_failure(source: KerasSource, kept: KeptStep, step: int, epoch: int, batch: int) -> Failure:
+    """Return where the first number that is not finite came from.
+
+    Parameters
+    ----------
+    source : KerasSource
+        The model, as it is behind the step.
+    kept : KeptStep
+        What is kept of the step.
+    step, epoch, batch : int
+        Which step it was.
+    """
+    if kept.data is None:
+        return Failure(step, epoch, batch, None, f"its batch could not be kept; {_behind(source.model)}")
+    inputs = kept.inputs()
+    try:
+        given = source.read_inputs(inputs)
+        source.build(given)
+        unfinite = sum(_unfinite(array) for array in given.arrays)
+        if unfinite:
+            reason = f"the batch itself holds {unfinite:,} NaN or infinite"
+            return Failure(step, epoch, batch, None, reason, inputs, kept.data)
+        values = kept.values()
+        earlier = source.with_weights(given, lambda: values) if values else source
+        reading = earlier.forward(given)
+    except ActWidgetsError as error:
+        reason = f"its batch could not be read: {error}"
+        return Failure(step, epoch, batch, None, reason, inputs, kept.data)
+    layer = next((a for a, v in reading.values.items() if _unfinite(v)), None)
+    when = f" (with the weights of {kept.age} steps before)" if kept.age > 1 else ""
+    if layer is None:
+        reason = (
+            f"all activations of its batch are finite, so the loss itself is not; {_behind(source.model)}"
+        )
+    else:
+        reason = _found(layer, reading.values)
+    return Failure(step, epoch, batch, layer, reason + when, inputs, kept.data, reading.values, earlier)
+
+
+def _unfinite(values: np.ndarray) -> int:
+    """Return how many numbers are NaN or infinite."""
+    return int((~np.isfinite(values)).sum()) if values.dtype.kind in "fc" else 0
+
+
+def _found(layer: str, values: Mapping[str, np.ndarray]) -> str:
+    found = values[layer]
+    nan = int(np.isnan(found).sum())
+    infinite = _unfinite(found) - nan
+    counts = [f"{n:,} {what}" for n, what in ((nan, "NaN"), (infinite, "infinite")) if n]
+    finite = (v for v in values.values() if v.dtype.kind == "f" and v.size and not _unfinite(v))
+    largest = max((float(np.abs(v).max()) for v in finite), default=0.0)
+    return (
+        f"{' and '.join(counts)} of {found.size:,} numbers; the largest activation of the layers that are "
+        f"finite is {largest:.3g}"
+    )
+
+
+def _behind(model: Any) -> str:
+    """Return in words which weights are not finite behind the step."""
+    names = unfinite_weights(model)
+    if not names:
+        return "all weights are finite behind the step"
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"behind the step the weights {', '.join(names[:3])}{more} are not finite"

@@ -1,0 +1,270 @@
+"""Recordings as ``.npy`` files with an index of JSON lines.
+
+::
+
+    folder/
+        about.json                  what holds for all records
+        index.jsonl                 a line for each finished record: step, epoch, logs, summaries, files
+        inputs/0.npy                the probe batch
+        step-00000120/output.npy
+        step-00000120/003-dense1.npy            activations
+        step-00000120/003-dense1.gradient.npy
+
+A record's line is written last, so that what a killed training leaves behind is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..keys import Tap
+from .memory_log import no_step
+from .record import About, Record, Summary
+
+_ABOUT, _INDEX = "about.json", "index.jsonl"
+
+
+class NpyLog:
+    """Writes activations, gradients and summaries of each record into a folder.
+
+    Parameters
+    ----------
+    folder : str or path
+        Is made if it is not there.
+    overwrite : bool
+        Whether a recording that is there is replaced. Other files in the folder stay.
+
+    Raises
+    ------
+    InputError
+        When the training begins, if the folder holds another recording or can't be made.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        self.folder = Path(folder)
+        self.overwrite = overwrite
+        self._names: dict[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"NpyLog({str(self.folder)!r})"
+
+    def open(self, about: About) -> None:
+        """Begin a recording, or go on with the one that this object began."""
+        if self._names is not None:
+            return
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"A recording takes a folder. Received: '{self.folder}', which is a file.")
+        if (self.folder / _ABOUT).exists():
+            if not self.overwrite:
+                raise InputError(
+                    f"There is a recording already. Received: folder '{self.folder}'. "
+                    "Expected: another folder, or overwrite=True."
+                )
+            self._remove()
+        (self.folder / "inputs").mkdir(parents=True, exist_ok=True)
+        for index, array in enumerate(about.inputs.values()):
+            _save(self.folder / "inputs" / f"{index}.npy", array)
+        self._names = _file_names(about.taps)
+        (self.folder / _INDEX).touch()
+        whole = self.folder / f"{_ABOUT}.new"
+        whole.write_text(json.dumps(_described(about), indent=1), encoding="utf-8")
+        whole.replace(self.folder / _ABOUT)
+
+    def write(self, record: Record) -> None:
+        """Write a record's arrays, then its line."""
+        assert self._names is not None
+        step = f"step-{record.step:08d}"
+        (self.folder / step).mkdir(exist_ok=True)
+        _save(self.folder / step / "output.npy", record.output)
+        files: dict[str, dict[str, str]] = {"activations": {}, "gradients": {}}
+        for kind, arrays, ending in (
+            ("activations", record.activations, ".npy"),
+            ("gradients", record.gradients, ".gradient.npy"),
+        ):
+            for address, array in arrays.items():
+                files[kind][address] = f"{step}/{self._names[address]}{ending}"
+                _save(self.folder / files[kind][address], array)
+        line = {
+            "step": record.step,
+            "epoch": record.epoch,
+            "seconds": record.seconds,
+            "logs": {name: _number(value) for name, value in record.logs.items()},
+            "output": f"{step}/output.npy",
+            **files,
+            "summaries": {
+                address: {name: _number(value) for name, value in summary._asdict().items()}
+                for address, summary in record.summaries.items()
+            },
+        }
+        _append(self.folder / _INDEX, json.dumps(line) + "\n")
+
+    def close(self) -> None:
+        """End the recording; every record is on the disk already."""
+
+    @property
+    def recording(self) -> NpyRecording:
+        """What is there so far."""
+        return NpyRecording(self.folder)
+
+    def _remove(self) -> None:
+        for path in [*self.folder.glob("step-*"), self.folder / "inputs"]:
+            shutil.rmtree(path, ignore_errors=True)
+        for name in (_ABOUT, _INDEX):
+            (self.folder / name).unlink(missing_ok=True)
+
+
+class NpyRecording:
+    """Reads what a `NpyLog` wrote, also while it goes on.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder.
+
+    Raises
+    ------
+    InputError
+        If there is no recording.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        try:
+            described = json.loads((self.folder / _ABOUT).read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise InputError(
+                f"There is no recording. Received: folder '{self.folder}'. "
+                f"Expected: one that NpyLog wrote, with '{_ABOUT}' in it."
+            ) from error
+        self._described = described
+
+    def __repr__(self) -> str:
+        steps = self.steps
+        span = f", {steps[0]} to {steps[-1]}" if steps else ""
+        return f"Recording of '{self._described['model']}' in '{self.folder}': {len(steps)} steps{span}"
+
+    @property
+    def about(self) -> About:
+        """What holds for all records."""
+        known = self._described
+        taps = [Tap(**{**tap, "shape": tuple(tap["shape"])}) for tap in known["taps"]]
+        arrays = (_load(self.folder / "inputs" / f"{i}.npy") for i in range(len(known["inputs"])))
+        return About(
+            model=known["model"],
+            taps={tap.address: tap for tap in taps},
+            inputs=dict(zip(known["inputs"], arrays, strict=True)),
+            explained=known["explained"],
+            labels=tuple(known["labels"]),
+        )
+
+    @property
+    def steps(self) -> Sequence[int]:
+        """The steps that are there, ascending."""
+        return sorted(line["step"] for line in self._lines())
+
+    def read(self, step: int) -> Record:
+        """Return the record of a step; its arrays are read when they are looked up."""
+        line = next((line for line in self._lines() if line["step"] == step), None)
+        if line is None:
+            raise no_step(step, self.steps)
+        summaries = line["summaries"].items()
+        return Record(
+            step=step,
+            epoch=line["epoch"],
+            seconds=line["seconds"],
+            logs={name: float(value) for name, value in line["logs"].items()},
+            output=_load(self.folder / line["output"]),
+            activations=_Files(self.folder, line["activations"]),
+            gradients=_Files(self.folder, line["gradients"]),
+            summaries={a: Summary(**{k: _back(k, v) for k, v in s.items()}) for a, s in summaries},
+        )
+
+    def _lines(self) -> list[Any]:
+        text = (self.folder / _INDEX).read_text(encoding="utf-8")
+        # What has no end yet is being written, or was when the training was killed.
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def is_npy_recording(folder: Path) -> bool:
+    """Whether a folder is one that a `NpyLog` wrote."""
+    return (folder / _ABOUT).is_file()
+
+
+class _Files(Mapping[str, np.ndarray]):
+    """Arrays that are read from their files when they are looked up."""
+
+    def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._files = files
+
+    def __getitem__(self, address: str) -> np.ndarray:
+        return _load(self._folder / self._files[address])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    with path.open("wb") as file:
+        # Words are objects in memory; as fixed-width text they need no pickle.
+        np.save(file, array.astype(str) if array.dtype == object else array, allow_pickle=False)
+
+
+def _load(path: Path) -> np.ndarray:
+    array = np.load(path, allow_pickle=False)
+    array.flags.writeable = False
+    return array
+
+
+def _append(path: Path, line: str) -> None:
+    """Append a whole line, or nothing."""
+    with path.open("ab", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        data = line.encode()
+        written = 0
+        try:
+            written = file.write(data) or 0
+        finally:
+            if written < len(data):
+                file.truncate(end)
+        if written < len(data):
+            raise OSError(f"No space for a line of the index '{path}'.")
+
+
+def _file_names(addresses: Iterable[str]) -> dict[str, str]:
+    """Return a file name for each layer: its number and what of its address any file system takes."""
+    return {a: f"{i:03d}-{re.sub(r'[^A-Za-z0-9_.#-]+', '.', a)[-80:]}" for i, a in enumerate(addresses)}
+
+
+def _described(about: About) -> dict[str, Any]:
+    return {
+        "format": "act_widgets recording 1",
+        "model": about.model,
+        "taps": [asdict(tap) for tap in about.taps.values()],
+        "inputs": list(about.inputs),
+        "explained": about.explained,
+        "labels": list(about.labels),
+    }
+
+
+def _number(value: float | None) -> float | str | None:
+    """Return a number as JSON has it: what is not finite as a string."""
+    return value if value is None or isfinite(value) else str(value)
+
+
+def _back(name: str, value: Any) -> Any:
+    return value if value is None or name in ("nan", "infinite") else float(value)

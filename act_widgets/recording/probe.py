@@ -1,0 +1,120 @@
+"""What a probe batch shows of a model at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..keys import Score, resolve
+from ..reading.batches import by_unit
+from ..sources.keras_model import KerasSource
+from ..sources.loss_slope import LossSlope
+from ..sources.owners import owners, weight_norm
+from ..sources.protocol import MAIN, BackwardPass, Reading, unnamed_inputs
+from .record import About, Record
+from .summary import summarise
+
+
+class Probe:
+    """Reads chosen layers of a model for a fixed batch; the model is left as it is.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model.
+    given : ndarray, tensor, or list, tuple or dict of them
+        The batch.
+    layers : sequence of str or None
+        Addresses; all if None.
+    targets : array_like or None
+        What the model should answer: gradients are then those of its loss, else those of the class that
+        each sample is given first.
+    with_gradients, with_activations : bool
+        What a record holds beside the summaries.
+    labels : sequence of str
+        Class names.
+
+    Attributes
+    ----------
+    model : keras.Model
+        The model.
+    about : About
+        What holds for all records.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        given: Any,
+        layers: Sequence[str] | None,
+        targets: Any,
+        with_gradients: bool,
+        with_activations: bool,
+        labels: Sequence[str] = (),
+    ) -> None:
+        self.model = model
+        self._source = KerasSource(model)
+        self._inputs = self._source.read_inputs(given)
+        self._source.build(self._inputs)
+        self._with_gradients, self._with_activations = with_gradients, with_activations
+        first = self._source.forward(self._inputs)
+        known = tuple(first.taps)
+        chosen = known if layers is None else {resolve(name, known) for name in layers}
+        self._taps = {a: tap for a, tap in first.taps.items() if a in chosen}
+        called = owners(model, self._inputs)
+        self._layers = {a: called.get(tap.call) for a, tap in self._taps.items()}
+        self._slope = None if targets is None else LossSlope(model.loss, targets)
+        # Traces the model: from here on a record is one compiled pass, and one backward.
+        activation = self._source.activation(self._inputs, first.values)
+        self._before = activation if with_gradients else None
+        names = unnamed_inputs(self._source.input_names, len(self._inputs.arrays))
+        self.about = About(
+            model=self._source.name,
+            taps=self._taps,
+            inputs=dict(zip(names, self._inputs.arrays, strict=True)),
+            explained=self._explained() if with_gradients else "",
+            labels=tuple(labels),
+        )
+
+    def read(self, step: int, epoch: int, seconds: float, logs: dict[str, float]) -> Record:
+        """Return a record of the model as it is now."""
+        reading = self._source.forward(self._inputs, list(self._taps))
+        gradients = self._gradients(reading) if self._with_gradients else {}
+        return Record(
+            step=step,
+            epoch=epoch,
+            seconds=seconds,
+            logs=logs,
+            output=reading.main_output,
+            activations=reading.values if self._with_activations else {},
+            gradients=gradients if self._with_activations else {},
+            summaries={
+                a: summarise(tap, reading.values[a], gradients.get(a), weight_norm(self._layers[a]))
+                for a, tap in self._taps.items()
+            },
+        )
+
+    def _explained(self) -> str:
+        if self._slope is not None:
+            return f"the loss '{self._slope.name}' of the probe batch"
+        before = f", before its {self._before}" if self._before else ""
+        return f"the score of the class that the model gives each sample first{before}"
+
+    def _gradients(self, reading: Reading) -> dict[str, np.ndarray]:
+        wanted = [address for address, tap in self._taps.items() if tap.is_float]
+        if self._slope is None:
+            mask, score = _first_class(reading.main_output), MAIN
+        else:
+            mask, is_logit = self._slope.of(reading.main_output, self._before)
+            score = Score(logits=is_logit)
+        asked = BackwardPass(mask, wanted, score)
+        return self._source.gradients(self._inputs, reading.values, asked).values
+
+
+def _first_class(output: np.ndarray) -> np.ndarray:
+    scores = by_unit(output)
+    mask = np.zeros(scores.shape, np.float32)
+    mask[np.arange(len(scores)), scores.argmax(-1)] = 1
+    return mask

@@ -1,0 +1,108 @@
+"""The first number of a training that is not finite: where it came from."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+import act_widgets as aw
+
+from .trainings import KeepsWeights, data, network
+
+X, Y = data()
+
+
+@keras.saving.register_keras_serializable("tests")
+class LogOfSum(keras.layers.Layer):
+    """Not finite where the sum is not above 0."""
+
+    def call(self, x):
+        return x * 0 + keras.ops.log(keras.ops.sum(x, axis=-1, keepdims=True))
+
+
+def with_logarithm():
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6, 6, 1), name="image")
+    y = keras.layers.Conv2D(4, 3, activation="relu", name="conv")(x)
+    y = LogOfSum(name="logarithm")(keras.layers.GlobalAveragePooling2D(name="gap")(y))
+    model = keras.Model(x, keras.layers.Dense(3, activation="softmax", name="out")(y))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def fitted(model, recorder, x, **given):
+    with pytest.warns(RuntimeWarning, match="Not finite at step"):
+        model.fit(x, Y, batch_size=8, verbose=0, shuffle=False, callbacks=[recorder], **given)
+    return recorder.failure
+
+
+def test_the_layer_that_made_the_first_nan_is_found():
+    x = np.abs(X)
+    x[16:24] *= -1  # the ReLUs of the third batch give 0 alone
+    model, recorder, kept = with_logarithm(), aw.Recorder(X[:2], share=None), KeepsWeights()
+    model.get_layer("conv").set_weights([np.full((3, 3, 1, 4), 0.1), np.zeros(4)])
+    with pytest.warns(RuntimeWarning, match="Not finite at step"):
+        model.fit(x, Y, batch_size=8, verbose=0, shuffle=False, callbacks=[recorder, kept])
+    failure = recorder.failure
+    assert (failure.layer, failure.step, failure.epoch, failure.batch) == ("logarithm", 2, 0, 2)
+    assert "infinite" in failure.reason or "NaN" in failure.reason
+    assert recorder.steps[-1] == 3, "the training did not end"
+    np.testing.assert_array_equal(failure.inputs, x[16:24])
+    earlier = with_logarithm()
+    earlier.set_weights(kept.weights[2])
+    pooled = keras.Model(earlier.input, earlier.get_layer("gap").output)(failure.inputs)
+    np.testing.assert_allclose(failure.activations["gap"], pooled, rtol=1e-5)
+
+
+def test_a_batch_that_is_not_finite_itself():
+    x = X.copy()
+    x[9, 2, 3] = np.nan
+    failure = fitted(network(), aw.Recorder(X[:2]), x)
+    assert (failure.layer, failure.batch) == (None, 1)
+    assert "the batch itself holds 1 NaN or infinite" in str(failure)
+
+
+def test_a_loss_that_is_not_finite_alone():
+    model = network(loss=lambda y, p: keras.ops.log(keras.ops.sum(p, -1) - 2))
+    failure = fitted(model, aw.Recorder(X[:2]), X)
+    assert failure.layer is None
+    assert "the loss itself" in failure.reason
+
+
+def test_the_training_may_go_on():
+    x = X.copy()
+    x[0] = np.inf
+    recorder = aw.Recorder(X[:2], on_nonfinite="go on", every=1, share=None)
+    fitted(network(), recorder, x, epochs=2)
+    assert recorder.steps[-1] == 12
+    assert recorder.failure.step == 0
+
+
+@pytest.mark.parametrize("compiled", [{"run_eagerly": True}, {"steps_per_execution": 2}])
+def test_other_ways_to_train(compiled):
+    x = X.copy()
+    x[9, 2, 3] = np.nan
+    failure = fitted(network(**compiled), aw.Recorder(X[:2]), x)
+    assert failure.batch == 1
+    if "run_eagerly" in compiled:
+        assert "the batch itself" in failure.reason
+    else:
+        assert "could not be kept" in failure.reason
+
+
+def test_an_interrupted_training_goes_on_as_before():
+    class Interrupts(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    model = network()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, verbose=0, callbacks=[aw.Recorder(X[:2]), Interrupts()])
+    reference = network()
+    with pytest.raises(KeyboardInterrupt):
+        reference.fit(X, Y, verbose=0, callbacks=[Interrupts()])
+    losses = [m.fit(X, Y, verbose=0, epochs=2).history["loss"] for m in (model, reference)]
+    assert losses[0] == losses[1]
+    model.fit(X, Y, verbose=0, callbacks=[aw.Recorder(X[:2])])
+    assert "Step" not in type(model.train_function).__name__

@@ -1,0 +1,258 @@
+"""What a model does while it trains, recorded step by step."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import act_widgets as aw
+from act_widgets.recording.pace import GRACE, Pace
+
+from .trainings import KeepsWeights, data, network
+
+X, Y = data()
+PROBE, TARGETS = X[:5], Y[:5]
+
+
+def trained(recorder, epochs=2, **given):
+    model, kept = network(), KeepsWeights()
+    model.fit(X, Y, batch_size=16, epochs=epochs, verbose=0, callbacks=[recorder, kept], **given)
+    return model, kept
+
+
+def as_it_was(weights):
+    model = network()
+    model.set_weights(weights)
+    return model
+
+
+def test_records_are_what_the_model_computed_at_their_step():
+    recorder = aw.Recorder(PROBE, every=2, share=None)
+    _, kept = trained(recorder)
+    assert list(recorder.steps) == [0, 2, 4, 6]
+    for step in recorder.steps:
+        record, model = recorder.read(step), as_it_was(kept.weights[step])
+        x = PROBE
+        for layer in model.layers:
+            x = layer(x)
+            np.testing.assert_allclose(record.activations[layer.name], x, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(record.output, x, rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_are_those_of_the_loss():
+    recorder = aw.Recorder(PROBE, every=3, targets=TARGETS, share=None)
+    _, kept = trained(recorder)
+    assert "sparse_categorical_crossentropy" in recorder.about.explained
+    for step in recorder.steps:
+        model = as_it_was(kept.weights[step])
+        with tf.GradientTape() as tape:
+            hidden = model.layers[0](PROBE)
+            tape.watch(hidden)
+            output = hidden
+            for layer in model.layers[1:]:
+                output = layer(output)
+            loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(TARGETS, output))
+        expected = tape.gradient(loss, hidden)
+        np.testing.assert_allclose(recorder.read(step).gradients["conv"], expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("loss", ["mse", keras.losses.CategoricalCrossentropy(label_smoothing=0.1)])
+def test_gradients_of_other_losses(loss):
+    targets = np.eye(3, dtype="float32")[TARGETS]
+    recorder = aw.Recorder(PROBE, targets=targets)
+    model = network(loss=loss)
+    model.fit(X, np.eye(3)[Y], epochs=1, verbose=0, callbacks=[recorder])
+    flat = model.layers[1](model.layers[0](PROBE))
+    with tf.GradientTape() as tape:
+        tape.watch(flat)
+        total = tf.reduce_mean(keras.losses.get(loss)(targets, model.layers[3](flat)))
+    last = recorder.read(recorder.steps[-1])
+    np.testing.assert_allclose(last.gradients["flat"], tape.gradient(total, flat), rtol=1e-3, atol=1e-7)
+
+
+def test_without_targets_gradients_are_those_of_the_first_class():
+    recorder = aw.Recorder(PROBE)
+    model, _ = trained(recorder, epochs=1)
+    assert "first" in recorder.about.explained
+    assert "softmax" in recorder.about.explained
+    record = recorder.read(recorder.steps[-1])
+    kernel = model.get_layer("out").kernel.numpy()
+    expected = kernel[:, record.output.argmax(-1)].T  # of a logit with respect to what its layer is given
+    np.testing.assert_allclose(record.gradients["flat"], expected, rtol=1e-5)
+
+
+def test_summaries_are_the_numbers_of_the_arrays():
+    recorder = aw.Recorder(PROBE, targets=TARGETS)
+    model, _ = trained(recorder)
+    record = recorder.read(recorder.steps[-1])
+    conv, summary = record.activations["conv"], record.summaries["conv"]
+    numbers = conv.mean(), conv.std(), conv.min(), conv.max()
+    np.testing.assert_allclose(summary[:4], numbers, rtol=1e-5)
+    assert summary.zeros == pytest.approx((conv == 0).mean())
+    assert summary.dead == pytest.approx((conv == 0).all((0, 1, 2)).mean())
+    assert (summary.nan, summary.infinite) == (0, 0)
+    assert summary.gradient_norm == pytest.approx(np.linalg.norm(record.gradients["conv"]), rel=1e-5)
+    weights = np.concatenate([w.ravel() for w in model.get_layer("conv").get_weights()])
+    assert summary.weight_norm == pytest.approx(np.linalg.norm(weights), rel=1e-5)
+    assert record.summaries["flat"].weight_norm is None
+
+
+def test_the_training_is_the_same_with_and_without():
+    alone = network().fit(X, Y, batch_size=16, epochs=3, verbose=0)
+    model = network()
+    recorder = aw.Recorder(PROBE, every=1, targets=TARGETS, share=None)
+    step = model.train_function
+    recorded = model.fit(X, Y, batch_size=16, epochs=3, verbose=0, callbacks=[recorder])
+    assert recorded.history["loss"] == alone.history["loss"]
+    assert step is None
+    assert "_Step" not in type(model.train_function).__name__
+    assert len(recorder.steps) == 10
+
+
+def test_every_epoch_and_what_keras_reports():
+    recorder = aw.Recorder(PROBE)
+    model = network(metrics=["accuracy"])
+    history = model.fit(X, Y, epochs=3, verbose=0, callbacks=[recorder], validation_data=(X, Y)).history
+    records = [recorder.read(step) for step in recorder.steps]
+    assert [record.epoch for record in records] == [0, 1, 2, 3]
+    assert [r.logs["val_loss"] for r in records[1:]] == history["val_loss"]
+    assert [r.logs["accuracy"] for r in records[1:]] == history["accuracy"]
+    assert all(a.seconds < b.seconds for a, b in itertools.pairwise(records))
+
+
+def test_chosen_layers_and_summaries_alone():
+    recorder = aw.Recorder(PROBE, layers=["conv", "out"], keep="summaries")
+    trained(recorder)
+    record = recorder.read(recorder.steps[-1])
+    assert list(record.summaries) == ["conv", "out"] == list(recorder.about.taps)
+    assert not record.activations
+
+
+def test_steps_go_on_in_a_second_fit():
+    recorder = aw.Recorder(PROBE, every=3, share=None)
+    model, _ = trained(recorder, epochs=1)
+    model.fit(X, Y, batch_size=16, epochs=1, verbose=0, callbacks=[recorder])
+    assert list(recorder.steps) == [0, 3, 6]
+    with pytest.raises(aw.InputError, match="one model"):
+        network().fit(X, Y, verbose=0, callbacks=[recorder])
+
+
+def test_several_steps_in_one_execution():
+    recorder = aw.Recorder(PROBE, every=2, share=None)
+    model = network(steps_per_execution=3)
+    model.fit(X, Y, batch_size=8, epochs=1, verbose=0, callbacks=[recorder])
+    assert list(recorder.steps) == [0, 3, 6]
+
+
+def test_a_model_that_was_never_built():
+    model = keras.Sequential(
+        [keras.layers.Dense(4, activation="relu"), keras.layers.Dense(3, activation="softmax")]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    recorder = aw.Recorder(X[:2, :, 0, 0])
+    model.fit(X[:, :, 0, 0], Y, verbose=0, callbacks=[recorder])
+    assert [a.shape for a in recorder.read(0).activations.values()] == [(2, 4), (2, 3)]
+
+
+def test_memory_is_bounded_and_keeps_first_and_last():
+    recorder = aw.Recorder(PROBE, every=1, share=None, max_bytes=30_000)
+    trained(recorder, epochs=10)
+    sizes = [sum(a.nbytes for a in recorder.read(s).activations.values()) for s in recorder.steps]
+    assert sum(sizes) <= 30_000
+    steps = list(recorder.steps)
+    assert (steps[0], steps[-1]) == (0, 30)
+    assert len(steps) > 2
+    assert len(set(np.diff(steps[:-1]))) == 1
+
+
+def test_records_are_left_out_rather_than_take_more_than_their_share():
+    pace, clock = Pace(0.1), 0.0
+    for _ in range(1000):
+        clock += 0.1
+        if pace.allows(clock):
+            pace.took(0.05)
+            clock += 0.05
+    assert 0.09 < pace.measured(clock) <= 0.1
+    assert pace.taken + pace.skipped == 1000
+
+
+def test_a_short_training_is_recorded_all_the_same():
+    pace = Pace(0.05)
+    assert all(pace.allows(0.2 * step + pace.spent) for step in range(4) if pace.took(GRACE / 5) is None)
+
+
+def test_npy_files_hold_what_was_recorded(tmp_path):
+    recorder = aw.Recorder(PROBE, writers=tmp_path / "log", targets=TARGETS, labels=["a", "b", "c"])
+    trained(recorder)
+    read = aw.open_recording(tmp_path / "log")
+    assert list(read.steps) == list(recorder.steps)
+    assert read.about.taps == recorder.about.taps
+    assert list(read.about.labels) == ["a", "b", "c"]
+    np.testing.assert_array_equal(*read.about.inputs.values(), PROBE)
+    for step in read.steps:
+        ours, theirs = recorder.read(step), read.read(step)
+        assert (ours.epoch, ours.logs, ours.summaries) == (theirs.epoch, dict(theirs.logs), theirs.summaries)
+        for kind in ("activations", "gradients"):
+            arrays = getattr(theirs, kind)
+            assert list(arrays) == list(getattr(ours, kind))
+            for address, array in getattr(ours, kind).items():
+                np.testing.assert_array_equal(arrays[address], array)
+    lines = (tmp_path / "log" / "index.jsonl").read_text().splitlines()
+    file = json.loads(lines[-1])["activations"]["conv"]
+    np.testing.assert_array_equal(np.load(tmp_path / "log" / file), ours.activations["conv"])
+
+
+def test_npy_logs_are_not_written_over(tmp_path):
+    trained(aw.Recorder(PROBE, writers=aw.NpyLog(tmp_path)), epochs=1)
+    before = len(aw.open_recording(tmp_path).steps)
+    with pytest.warns(RuntimeWarning, match="overwrite=True"):
+        trained(aw.Recorder(PROBE, writers=aw.NpyLog(tmp_path)), epochs=3)
+    assert len(aw.open_recording(tmp_path).steps) == before
+    with pytest.raises(aw.InputError, match="overwrite=True"):
+        trained(aw.Recorder(PROBE, writers=aw.NpyLog(tmp_path), on_write_error="stop"))
+    trained(aw.Recorder(PROBE, writers=aw.NpyLog(tmp_path, overwrite=True)), epochs=3)
+    assert len(aw.open_recording(tmp_path).steps) == before + 2
+
+
+def test_a_line_that_was_never_finished_is_not_read(tmp_path):
+    trained(aw.Recorder(PROBE, writers=tmp_path), epochs=1)
+    recording = aw.open_recording(tmp_path)
+    steps = list(recording.steps)
+    with (tmp_path / "index.jsonl").open("a") as file:
+        file.write('{"step": 99, "epo')
+    assert list(recording.steps) == steps
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"every": 0}, "'epoch', or a number of steps"),
+        ({"every": "step"}, "'epoch', or a number of steps"),
+        ({"share": -1}, "above 0"),
+        ({"keep": "all"}, "'activations', 'summaries'"),
+        ({"on_nonfinite": "ignore"}, "'stop', 'go on'"),
+        ({"writers": 7}, "NpyLog"),
+    ],
+)
+def test_bad_settings(given, words):
+    with pytest.raises(aw.InputError, match=re.escape(words)):
+        aw.Recorder(PROBE, **given)
+
+
+def test_bad_probes_and_layers_are_told_when_the_training_begins():
+    with pytest.raises(aw.UnknownLayerError, match="conv"):
+        trained(aw.Recorder(PROBE, layers="konv"))
+    with pytest.raises(aw.InputError, match="shape"):
+        trained(aw.Recorder(PROBE[..., 0, 0]))
+    with pytest.raises(aw.InputError, match="no recording"):
+        aw.open_recording("nowhere")
+    recorder = aw.Recorder(PROBE)
+    trained(recorder, epochs=1)
+    with pytest.raises(aw.InputError, match="Nearest: 3, 0"):
+        recorder.read(2)
