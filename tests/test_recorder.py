@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import time
 
 import keras
 import numpy as np
@@ -141,6 +142,20 @@ def test_steps_go_on_in_a_second_fit():
     assert list(recorder.steps) == [0, 3, 6]
     with pytest.raises(aw.InputError, match="one model"):
         network().fit(X, Y, verbose=0, callbacks=[recorder])
+
+
+def test_loops_of_ones_own(tmp_path):
+    model, recorder = network(), aw.Recorder(PROBE, layers="out", writers=tmp_path)
+    before = recorder.record(model)
+    np.testing.assert_allclose(before.activations["out"], model(PROBE), rtol=1e-5)
+    for step in (10, 20):
+        model.train_on_batch(X, Y)
+        record = recorder.record(model, step)
+        np.testing.assert_allclose(record.activations["out"], model(PROBE), rtol=1e-5)
+    assert list(aw.open_recording(tmp_path).steps) == [0, 10, 20]
+    assert abs(aw.open_recording(tmp_path).read(20).time - time.time()) < 60
+    with pytest.raises(aw.InputError, match="step=20 after 20"):
+        recorder.record(model, 20)
 
 
 def test_several_steps_in_one_execution():

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import ActWidgetsError, InputError
 from ..sources.kept_step import KeptStep
 from ..sources.keras_model import KerasSource
-from .checks import checked_every, checked_share, one_of, several, writer_of
+from .checks import checked_every, checked_share, checked_step, one_of, several, writer_of
 from .failure import Failure, find_failure
 from .memory_log import MemoryLog
 from .pace import GRACE, Pace
@@ -145,19 +145,10 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 Keras gives none
         """Prepare, and record the model as it is."""
-        started = perf_counter()
-        if self._probe is None:
-            self._probe = self._prepared()
-        elif self._probe.model is not self.model:
-            raise InputError(
-                f"A recorder records one model. Received: '{self.model.name}' after "
-                f"'{self._probe.model.name}'. Expected: a Recorder for each."
-            )
-        self._for_writers("open", self._probe.about)
+        self._prepare()
         self._kept.follow(self.model)
-        self._preparing += perf_counter() - started
         self._began = perf_counter() - self._elapsed
-        if self._step == 0:
+        if self._recorded < self._step:
             self._record()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 epochs are counted here
@@ -196,23 +187,54 @@ class Recorder(keras.callbacks.Callback):
         self._kept.let_go()
         self._for_writers("close")
 
-    def _prepared(self) -> Probe:
-        given, layers, targets = self._given
-        return Probe(
-            self.model,
-            given,
-            layers,
-            targets,
-            self._with_gradients,
-            self._with_activations,
-            self._labels,
-        )
+    def record(self, model: keras.Model, step: int | None = None) -> Record:
+        """Record a model as it is now: for training loops of one's own, or without any.
+
+        Parameters
+        ----------
+        model : keras.Model
+            The model; the same at each call.
+        step : int, optional
+            Number of steps that were taken before; one more than at the last record if left out.
+
+        Returns
+        -------
+        Record
+            What the writers were given.
+
+        Raises
+        ------
+        InputError
+            If it is another model than before, or `step` is not above the last one.
+        """
+        self.set_model(model)
+        self._prepare()
+        self._began = self._began or perf_counter()
+        self._step = self._recorded + 1 if step is None else checked_step(step, self._recorded)
+        return self._record()
+
+    def _prepare(self) -> None:
+        """Read the model for the first time, and open the writers."""
+        started = perf_counter()
+        if self._probe is None:
+            given, layers, targets = self._given
+            arrays = self._with_activations
+            self._probe = Probe(
+                self.model, given, layers, targets, self._with_gradients, arrays, self._labels
+            )
+        elif self._probe.model is not self.model:
+            raise InputError(
+                f"A recorder records one model. Received: '{self.model.name}' after "
+                f"'{self._probe.model.name}'. Expected: a Recorder for each."
+            )
+        self._for_writers("open", self._probe.about)
+        self._preparing += perf_counter() - started
 
     def _record_if_allowed(self) -> None:
         if self._pace.allows(perf_counter() - self._began):
             self._record()
 
-    def _record(self) -> None:
+    def _record(self) -> Record:
         """Read the probe batch, and hand the record to everybody."""
         assert self._probe is not None
         started = perf_counter()
@@ -220,6 +242,7 @@ class Recorder(keras.callbacks.Callback):
         self._for_writers("write", record)
         self._recorded = self._step
         self._pace.took(perf_counter() - started)
+        return record
 
     def _for_writers(self, what: str, *given: Any) -> None:
         """Tell every writer; one that fails is told nothing more, unless failing ends the training."""

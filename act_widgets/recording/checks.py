@@ -40,6 +40,17 @@ def checked_every(every: Any) -> str | int:
     )
 
 
+def checked_step(step: Any, last: int) -> int:
+    """Return the number of a step behind the last one, or raise an `InputError`."""
+    number = whole_number(step)
+    if number is not None and number > last:
+        return number
+    raise InputError(
+        f"Steps are recorded in their order. Received: step={step!r:.80} after {last}. Expected: a number "
+        f"above {last}."
+    )
+
+
 def checked_share(share: Any) -> float | None:
     """Return a share of time, or raise an `InputError`."""
     if share is None or (isinstance(share, int | float) and share > 0):

@@ -76,7 +76,7 @@ def find_failure(source: KerasSource, kept: KeptStep, step: int, epoch: int, bat
         unfinite = sum(_unfinite(array) for array in given.arrays)
         if unfinite:
             reason = f"the batch itself holds {unfinite:,} NaN or infinite"
-            return Failure(step, epoch, batch, None, reason, inputs, kept.data)
+            return Failure(step, epoch, batch, None, reason, inputs, kept.data, source=source)
         values = kept.values()
         earlier = source.with_weights(given, lambda: values) if values else source
         reading = earlier.forward(given)

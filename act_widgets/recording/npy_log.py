@@ -21,6 +21,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime, timezone
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ class NpyLog:
             "step": record.step,
             "epoch": record.epoch,
             "seconds": record.seconds,
+            "time": datetime.fromtimestamp(record.time, timezone.utc).isoformat(),
             "logs": {name: _number(value) for name, value in record.logs.items()},
             "output": f"{step}/output.npy",
             **files,
@@ -187,6 +189,7 @@ class NpyRecording:
             output=_load(self.folder / line["output"]),
             activations=_Files(self.folder, line["activations"]),
             gradients=_Files(self.folder, line["gradients"]),
+            time=datetime.fromisoformat(line["time"]).timestamp(),
             summaries={a: Summary(**{k: _back(k, v) for k, v in s.items()}) for a, s in summaries},
         )
 

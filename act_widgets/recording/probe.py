@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import time
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,7 @@ class Probe:
                 a: summarise(tap, reading.values[a], gradients.get(a), weight_norm(self._layers[a]))
                 for a, tap in self._taps.items()
             },
+            time=time(),
         )
 
     def _explained(self) -> str:

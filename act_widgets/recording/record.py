@@ -64,6 +64,8 @@ class Record:
         In the same way, of the score that `About.explained` names.
     summaries : dict of str to Summary
         By address, of every layer that is recorded.
+    time : float
+        When it was made, in seconds since 1970.
     """
 
     step: int
@@ -74,6 +76,7 @@ class Record:
     activations: Mapping[str, np.ndarray] = field(default_factory=dict)
     gradients: Mapping[str, np.ndarray] = field(default_factory=dict)
     summaries: Mapping[str, Summary] = field(default_factory=dict)
+    time: float = 0.0
 
 
 @dataclass(frozen=True)
