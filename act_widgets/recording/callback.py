@@ -27,9 +27,9 @@ _CHOICES = ("stop", "go on")
 class Recorder(keras.callbacks.Callback):
     """Records what a model does with a probe batch while it trains.
 
-    The model before its training is recorded as step 0, and the model behind the last step too. In
-    between records are left out rather than that they take more than their share of the time: `report` says
-    how many. Preparing takes one trace of the model before the first step.
+    The model before its training is recorded as step 0. From then on records are left out rather than that
+    they take more than their share of the time, and `report` says how many; one is made at the end in any
+    case if there was no time for any. Preparing takes a trace of the model, before the first step.
 
     Parameters
     ----------
@@ -101,7 +101,9 @@ class Recorder(keras.callbacks.Callback):
         self._labels = tuple(labels or ())
         self._memory = MemoryLog(max_bytes)
         self._writers = [self._memory, *map(writer_of, several(writers))]
-        self._pace = Pace(checked_share(share))
+        share = checked_share(share)
+        self._share = share
+        self._pace = Pace(None if share is None else share * 3 / 4)
         self._probe: Probe | None = None
         self._kept = KeptStep()
         # Holding the weights of each step costs time too.
@@ -135,11 +137,13 @@ class Recorder(keras.callbacks.Callback):
     def report(self) -> str:
         """Return in words what was recorded, and what it took."""
         pace = self._pace
-        limit = "no limit" if pace.share is None else f"{pace.share:.0%}, or {GRACE} s, are allowed"
+        limit = "no limit" if self._share is None else f"{self._share:.0%}, or {GRACE} s, are allowed"
         skipped = f"; {pace.skipped} left out for lack of time" if pace.skipped else ""
+        spent = pace.spent + self._holding.spent
+        own = self._elapsed - spent
         return (
-            f"{pace.taken} records up to step {self._step}{skipped}. They took {pace.spent:.2f} s, "
-            f"{pace.measured(self._elapsed):.1%} of the training's own time ({limit}); preparing took "
+            f"{pace.taken} records up to step {self._step}{skipped}. They took {spent:.2f} s, "
+            f"{spent / own if own > 0 else 0:.1%} of the training's own time ({limit}); preparing took "
             f"{self._preparing:.1f} s."
         )
 
@@ -147,9 +151,9 @@ class Recorder(keras.callbacks.Callback):
         """Prepare, and record the model as it is."""
         self._prepare()
         self._kept.follow(self.model)
-        self._began = perf_counter() - self._elapsed
         if self._recorded < self._step:
-            self._record()
+            self._record(before=True)
+        self._began = perf_counter() - self._elapsed
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 epochs are counted here
         """Note the step that the epoch begins with."""
@@ -181,9 +185,10 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002 they came with the last epoch
         """Record the model as it is now, and give it back its own training step."""
-        if self._recorded < self._step:
-            self._record()
         self._elapsed = perf_counter() - self._began
+        if self._recorded < self._step and (self._pace.allows(self._elapsed) or self._pace.taken < 2):
+            self._record()
+            self._elapsed = perf_counter() - self._began
         self._kept.let_go()
         self._for_writers("close")
 
@@ -222,6 +227,7 @@ class Recorder(keras.callbacks.Callback):
             self._probe = Probe(
                 self.model, given, layers, targets, self._with_gradients, arrays, self._labels
             )
+            self._probe.read(0, 0, 0.0, {})  # the first time builds what the others run
         elif self._probe.model is not self.model:
             raise InputError(
                 f"A recorder records one model. Received: '{self.model.name}' after "
@@ -234,14 +240,15 @@ class Recorder(keras.callbacks.Callback):
         if self._pace.allows(perf_counter() - self._began):
             self._record()
 
-    def _record(self) -> Record:
+    def _record(self, before: bool = False) -> Record:
         """Read the probe batch, and hand the record to everybody."""
         assert self._probe is not None
         started = perf_counter()
-        record = self._probe.read(self._step, self._epoch, started - self._began, dict(self._logs))
+        seconds = self._elapsed if before else started - self._began
+        record = self._probe.read(self._step, self._epoch, seconds, dict(self._logs))
         self._for_writers("write", record)
         self._recorded = self._step
-        self._pace.took(perf_counter() - started)
+        self._pace.took(perf_counter() - started, before)
         return record
 
     def _for_writers(self, what: str, *given: Any) -> None:

@@ -45,9 +45,9 @@ class Pace:
         self.skipped += not fits
         return fits
 
-    def took(self, seconds: float) -> None:
-        """Count a record that took so long."""
-        self.spent += seconds
+    def took(self, seconds: float, before: bool = False) -> None:
+        """Count a record that took so long; one made `before` the training takes none of its time."""
+        self.spent += 0 if before else seconds
         self.taken += 1
         self._last = seconds
 

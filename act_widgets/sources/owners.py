@@ -35,9 +35,9 @@ def owners(model: Any, inputs: Inputs) -> dict[str, Any]:
 
 def weight_norm(layer: Any) -> float | None:
     """Return the L2 norm of all real-valued weights of a layer; None if it has none."""
-    weights = [keras.ops.convert_to_numpy(w) for w in getattr(layer, "weights", ()) if "float" in w.dtype]
-    squares = (np.vdot(w, w) for w in (weight.astype(np.float32) for weight in weights))
-    return float(np.sqrt(sum(squares))) if weights else None
+    weights = [weight for weight in getattr(layer, "weights", ()) if "float" in weight.dtype]
+    values = (getattr(weight, "_value", weight).numpy().astype(np.float32, copy=False) for weight in weights)
+    return float(np.sqrt(sum(np.vdot(array, array) for array in values))) if weights else None
 
 
 def unfinite_weights(model: Any) -> list[str]:
