@@ -20,6 +20,7 @@ from .recording.callback import Recorder as Recorder
 from .recording.failure import Failure as Failure
 from .recording.npy_log import NpyLog as NpyLog
 from .recording.opening import open_recording as open_recording
+from .recording.zarr_log import ZarrLog as ZarrLog
 from .selection import Selection as Selection
 from .session import Session as Session
 from .widgets.attribution_view import AttributionView as AttributionView

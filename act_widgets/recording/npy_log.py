@@ -199,9 +199,9 @@ class NpyRecording:
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def is_npy_recording(folder: Path) -> bool:
+def is_npy_recording(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder is one that a `NpyLog` wrote."""
-    return (folder / _ABOUT).is_file()
+    return (Path(folder) / _ABOUT).is_file()
 
 
 class _Files(Mapping[str, np.ndarray]):

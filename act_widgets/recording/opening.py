@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 from ..errors import InputError
 from .npy_log import NpyRecording, is_npy_recording
 from .record import Recording
+from .zarr_log import ZarrRecording, is_zarr_recording
 
-_FORMATS: tuple[tuple[str, Callable[[Path], bool], Callable[[Path], Recording]], ...] = (
+Address = str | os.PathLike[str]
+
+_FORMATS: tuple[tuple[str, Callable[[Address], bool], Callable[[Address], Recording]], ...] = (
     ("NpyLog", is_npy_recording, NpyRecording),
+    ("ZarrLog", is_zarr_recording, ZarrRecording),
 )
 
 
-def open_recording(path: str | os.PathLike[str]) -> Recording:
+def open_recording(path: Address) -> Recording:
     """Open a recording, also one that is still being written.
 
     Parameters
     ----------
     path : str or path
-        The folder that a `NpyLog` writes into.
+        The folder that a `NpyLog` or `ZarrLog` writes into, or an address of fsspec. One that needs options
+        is opened by ``ZarrLog(address, storage_options=...).recording``.
 
     Returns
     -------
@@ -33,9 +37,8 @@ def open_recording(path: str | os.PathLike[str]) -> Recording:
     InputError
         If there is no recording.
     """
-    folder = Path(path)
     for _, is_one, read in _FORMATS:
-        if is_one(folder):
-            return read(folder)
+        if is_one(path):
+            return read(path)
     names = ", ".join(name for name, _, _ in _FORMATS)
-    raise InputError(f"There is no recording. Received: '{folder}'. Expected: a folder written by {names}.")
+    raise InputError(f"There is no recording. Received: '{path}'. Expected: a folder written by {names}.")
