@@ -31,6 +31,7 @@ _HOMES = {
     "recording.failure": ("Failure",),
     "recording.npy_log": ("NpyLog",),
     "recording.opening": ("open_recording",),
+    "recording.event_files": ("EventFiles",),
     "recording.zarr_log": ("ZarrLog",),
     "widgets.explorer": ("Explorer", "explore"),
     "widgets.channel_slider": ("ChannelSlider",),

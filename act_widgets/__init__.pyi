@@ -17,6 +17,7 @@ from .model_graph import Edge as Edge
 from .model_graph import Graph as Graph
 from .model_graph import Node as Node
 from .recording.callback import Recorder as Recorder
+from .recording.event_files import EventFiles as EventFiles
 from .recording.failure import Failure as Failure
 from .recording.npy_log import NpyLog as NpyLog
 from .recording.opening import open_recording as open_recording
