@@ -32,6 +32,7 @@ _HOMES = {
     "recording.npy_log": ("NpyLog",),
     "recording.opening": ("open_recording",),
     "recording.event_files": ("EventFiles",),
+    "recording.prometheus": ("PrometheusMetrics",),
     "recording.zarr_log": ("ZarrLog",),
     "widgets.explorer": ("Explorer", "explore"),
     "widgets.channel_slider": ("ChannelSlider",),

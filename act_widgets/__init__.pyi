@@ -21,6 +21,7 @@ from .recording.event_files import EventFiles as EventFiles
 from .recording.failure import Failure as Failure
 from .recording.npy_log import NpyLog as NpyLog
 from .recording.opening import open_recording as open_recording
+from .recording.prometheus import PrometheusMetrics as PrometheusMetrics
 from .recording.zarr_log import ZarrLog as ZarrLog
 from .selection import Selection as Selection
 from .session import Session as Session
