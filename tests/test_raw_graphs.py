@@ -395,6 +395,18 @@ def test_old_branches_and_loops_are_read_and_their_gradients_refused(old_flow):
         opened.attribution("gradient_x_input", layer="before", target=1)
 
 
+def test_what_lies_before_an_old_loop_says_so_in_a_measure_and_costs_one_pass(old_flow):
+    opened = aw.Session(old_flow, batch(2, 4))
+    for name in ("gradient", "relevance"):
+        measured = opened.measure(name)
+        assert "behind" in measured.values
+        assert all("loop or branch as TensorFlow 1" in measured.missing[a] for a in ("x", "before"))
+    for _ in range(2):
+        with pytest.raises(LayerKindError, match=r"'before'.*TensorFlow 1"):
+            opened.attribution("gradient_x_input", layer="before", target=opened.top_class(0))
+    assert opened.stats()["backward_passes"] == 1
+
+
 def test_a_function_takes_its_arguments_by_name_and_by_place():
     def call(left, right, scale=2.0):
         return tf.add(left, right, name="sum") * scale

@@ -33,7 +33,8 @@ def _measured(
         slope = slopes.get(address)
         activation = known.of(address, row) if address else None
         if slope is None or activation is None or not slope.size:
-            missing[node.address] = _reason(address, address in real, address in slopes, slope)
+            blocked = reader.gradients.blocked(address, found)
+            missing[node.address] = blocked or _reason(address, address in real, address in slopes, slope)
             continue
         value = number(slope.astype(float), activation.astype(float))
         if np.isfinite(value):

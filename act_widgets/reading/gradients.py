@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..keys import Score
-from ..sources.protocol import MAIN, BackwardPass, Gradients
+from ..sources.protocol import MAIN, BackwardPass, Gradients, no_gradient
 from .batches import no_batch_axis
 from .blocks import Blocks
 from .explained import Explained
@@ -38,6 +38,7 @@ class GradientReader:
         self._behind: dict[str, str | None] = {}
         self._before: dict[Score, frozenset[str]] = {}
         self._scores: dict[tuple[int, Explained], float] = {}
+        self._blocked: dict[tuple[Score, str], str] = {}
 
     @property
     def knows_scores(self) -> bool:
@@ -65,6 +66,10 @@ class GradientReader:
             self._tell(sample, explained, self.source.gradients(batch, known, asked).scores[row])
         return self._scores[sample, explained]
 
+    def blocked(self, address: str, explained: Explained) -> str:
+        """Return why a pass gave no gradient at an address; empty if it gave one, or none was run."""
+        return self._blocked.get((explained.score, address), "")
+
     def _tell(self, sample: int, explained: Explained, score: float) -> None:
         self._scores[sample, explained] = float(score) + explained.offset
 
@@ -90,6 +95,8 @@ class GradientReader:
         if kept is None:
             with self.blocks.lock:
                 kept = self.cache.peek(key)
+                if kept is None and self.blocked(address, explained):
+                    raise no_gradient(address, self.blocked(address, explained))
                 if kept is None:
                     kept = self._backward([address], sample, explained, rule).of(address)
         if kept is None or kept.size == 0:
@@ -103,13 +110,14 @@ class GradientReader:
     ) -> dict[str, np.ndarray | None]:
         """Return the gradients at several layers, as `of_sample` does, from one backward pass at the most.
 
-        Those that have no entry for the sample are left out.
+        Those that have no entry for the sample are left out, and those that are `blocked`.
         """
         with self.blocks.lock:
-            kept = {a: self.cache.used(("gradient", a, sample, explained, "")) for a in addresses}
+            open_ = [address for address in addresses if not self.blocked(address, explained)]
+            kept = {a: self.cache.used(("gradient", a, sample, explained, "")) for a in open_}
             if any(value is None for value in kept.values()):
-                made = self._backward(addresses, sample, explained, "").values
-                kept = {address: made.get(address) for address in addresses}
+                made = self._backward(open_, sample, explained, "")
+                kept = {a: made.values.get(a) for a in open_ if a not in made.blocked}
         known = {a: None if value is None or not value.size else value for a, value in kept.items()}
         return {a: v if v is None else v[0] for a, v in known.items() if v is None or v.shape[:1] == (1,)}
 
@@ -122,6 +130,7 @@ class GradientReader:
         mask[np.arange(batch.size) != row] = 0
         gradients = self.source.gradients(batch, known, BackwardPass(mask, wanted, explained.score, rule))
         made = gradients.values
+        self._blocked |= {(explained.score, a): reason for a, reason in gradients.blocked.items()}
         self._tell(sample, explained, gradients.scores[row])
         self.passes += 1
         if batch.size > 1:

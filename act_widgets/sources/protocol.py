@@ -99,11 +99,16 @@ class Gradients(NamedTuple):
             If it can't be computed.
         """
         if address in self.blocked:
-            raise LayerKindError(
-                f"There is no gradient for '{address}': {self.blocked[address]}. "
-                "Expected: a layer behind it, or a method that needs no gradients, such as 'occlusion'."
-            )
+            raise no_gradient(address, self.blocked[address])
         return self.values.get(address)
+
+
+def no_gradient(address: str, reason: str) -> LayerKindError:
+    """Return the error for a gradient that can't be computed."""
+    return LayerKindError(
+        f"There is no gradient for '{address}': {reason}. "
+        "Expected: a layer behind it, or a method that needs no gradients, such as 'occlusion'."
+    )
 
 
 class Timed(NamedTuple):
