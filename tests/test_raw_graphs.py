@@ -5,6 +5,8 @@ Numbers are checked against ``Session.run``, the Keras model that was exported, 
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import keras
 import numpy as np
 import pytest
@@ -421,6 +423,55 @@ def test_a_function_takes_its_arguments_by_name_and_by_place():
     np.testing.assert_allclose(nested.outputs(), a - b, rtol=1e-6)
     nested.inputs = {key: 2 * part for key, part in nested.inputs.items()}
     np.testing.assert_allclose(nested.outputs(), 2 * (a - b), rtol=1e-6)
+
+
+def two_inputs(structure):
+    left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right")
+    y = layers.Dense(3)(layers.Subtract()([left, right]))
+    return keras.Model({"left": left, "right": right} if structure is dict else [left, right], y)
+
+
+@pytest.mark.parametrize("structure", [list, dict])
+def test_a_function_of_a_model_takes_what_the_model_takes(structure):
+    model, a, b = two_inputs(structure), batch(2, 4), batch(2, 4, seed=1)
+    own = {"right": b, "left": a} if structure is dict else [a, b]
+    expected = model(own)
+    opened = aw.Session(tf.function(model), own)
+    np.testing.assert_allclose(opened.outputs(), expected, atol=1e-6)
+    assert type(opened.inputs) is structure
+    np.testing.assert_allclose(aw.Session(tf.function(model), {"inputs": own}).outputs(), expected, atol=1e-6)
+    with_switch = tf.function(lambda inputs, training=False: model(inputs, training=training))
+    np.testing.assert_allclose(aw.Session(with_switch, own).outputs(), expected, atol=1e-6)
+
+
+def test_arguments_that_nest_are_given_by_name_and_by_place():
+    def call(zeta, alpha, *, beta):
+        return zeta["b"] - 2 * zeta["a"] * alpha + 3 * beta[0] * beta[1]
+
+    a, b, c = batch(2, 4), batch(2, 4, seed=1), batch(2, 4, seed=2)
+    expected = b - 2 * a * c + 3 * a * c
+    for zeta in ({"a": a, "b": b}, {"b": b, "a": a}, OrderedDict(b=b, a=a)):
+        opened = aw.Session(tf.function(call), {"zeta": zeta, "beta": (a, c), "alpha": c})
+        np.testing.assert_allclose(opened.outputs(), expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(opened.inputs["zeta"]["b"], b)
+    by_place = tf.function(lambda zeta, alpha: call(zeta, alpha, beta=(alpha, alpha)))
+    made = aw.Session(by_place, [{"b": b, "a": a}, c]).outputs()
+    np.testing.assert_allclose(made, b - 2 * a * c + 3 * c * c, rtol=1e-5, atol=1e-6)
+
+
+def test_a_traced_function_says_which_structure_it_takes():
+    spec = tf.TensorSpec([None, 4])
+    traced = tf.function(lambda parts, scale: parts["b"] - parts["a"] * scale).get_concrete_function(
+        {"b": spec, "a": spec}, spec
+    )
+    a, b, c = batch(2, 4), batch(2, 4, seed=1), batch(2, 4, seed=2)
+    np.testing.assert_allclose(
+        aw.Session(traced, {"scale": c, "parts": {"b": b, "a": a}}).outputs(), b - a * c, rtol=1e-5, atol=1e-6
+    )
+    takes = r"\{'b': \(batch, 4\) float32, 'a': \(batch, 4\) float32\} \('parts'\)"
+    for wrong in ({"scale": c, "parts": [b, a]}, {"scale": c, "parts": {"b": b}}, {"scale": c}, [a, b]):
+        with pytest.raises(InputError, match=takes):
+            aw.capture(traced, wrong)
 
 
 def test_a_function_that_needs_its_batch_size_gets_it():

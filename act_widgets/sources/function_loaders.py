@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from ..errors import InputError, ModelError, listed, nearest
 from .inputs import Spec
+from .libraries import is_layer
 from .loader import Loader
 from .raw_graph import RawGraph, raw_graph
 from .trace import TENSOR
@@ -104,7 +105,6 @@ def raw_of(concrete: Any, name: str) -> RawGraph:
         )
     captured = {t.name: o for t, o in zip(inner, outer, strict=True)}
     handles = {id(o) for o in outer}
-    arguments, names = _stated(concrete.structured_input_signature, len(given))
     return raw_graph(
         concrete.graph.as_graph_def(),
         captured,
@@ -113,8 +113,7 @@ def raw_of(concrete: Any, name: str) -> RawGraph:
         variables=tuple(v for v in concrete.graph.variables if id(getattr(v, "handle", None)) in handles),
         outputs=tuple(t.name for t in concrete.outputs),
         structure=structure,
-        arguments=arguments,
-        aliases=dict(zip(names, (t.op.name for t in given), strict=True)) if names else {},
+        arguments=_stated(concrete, [t.op.name for t in given]),
     )
 
 
@@ -146,13 +145,20 @@ def _private(function: Any) -> Any:
 
 
 def _arguments(function: Any, given: Any) -> tuple[tuple, dict[str, Any]]:
-    """Return how a function is called with what is given: by name, one by one, or with a single argument."""
-    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = inspect.signature(function).parameters
-    names = [name for name, parameter in parameters.items() if parameter.kind in plain]
+    """Return how a function is called with what is given.
+
+    A dictionary of its arguments' names is given by name, a list to a function that must have several
+    arguments one by one, anything else as a single argument.
+    """
+    # A layer takes anything, and hands it on to its `call`.
+    parameters = inspect.signature(function.call if is_layer(function) else function).parameters
     if isinstance(given, Mapping) and given and set(given) <= set(parameters):
         return (), dict(given)
-    takes_several = len(names) > 1 or any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    placed = [p for p in parameters.values() if p.kind in plain]
+    takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    required = sum(p.default is p.empty for p in placed)
+    takes_several = takes_any or (len(placed) > 1 and required != 1)
     if isinstance(given, list | tuple) and takes_several:
         return tuple(given), {}
     return (given,), {}
@@ -182,14 +188,19 @@ def _spec(tensor: Any) -> Spec:
     return Spec(tensor.op.name, shape, tensor.dtype.name)
 
 
-def _stated(signature: Any, count: int) -> tuple[Any, list[str]]:
-    """Return the structure of a function's arguments, and their names where it takes them by name."""
-    args, kwargs = signature or ((), {})
-    args = [arg for arg in args if any(isinstance(leaf, tf.TypeSpec) for leaf in keras.tree.flatten(arg))]
-    names = sorted(kwargs) if not args and len(kwargs) == count else []
-    if kwargs:
-        return (dict(kwargs) if not args else None), names
-    return (args[0] if len(args) == 1 else tuple(args)), names
+def _stated(concrete: Any, places: list[str]) -> dict[str, Any]:
+    """Return by the name of each argument the placeholders that stand for it, in its structure."""
+    args, kwargs = concrete.structured_input_signature or ((), {})  # one that was cut out states none
+    stated = dict(zip(concrete.function_type.parameters, args, strict=False)) | kwargs
+    given = {name: arg for name, arg in stated.items() if _is_specs(arg)}
+    if sum(len(tf.nest.flatten(arg)) for arg in given.values()) != len(places):
+        return {}  # of ragged and other tensors that are made of several
+    left = iter(places)
+    return {name: tf.nest.map_structure(lambda _: next(left), arg) for name, arg in given.items()}
+
+
+def _is_specs(argument: Any) -> bool:
+    return all(isinstance(leaf, tf.TypeSpec) for leaf in tf.nest.flatten(argument))
 
 
 def _mark(leaf: Any) -> Any:

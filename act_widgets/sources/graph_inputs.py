@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 import numpy as np
+import tensorflow as tf
 
 from ..errors import InputError, listed, nearest
 from .inputs import Inputs, Spec, as_input_array, check_batch, shape_text, zeros_of
@@ -21,7 +21,7 @@ class FedInputs(Inputs):
     Attributes
     ----------
     names : tuple of str
-        The placeholders of `arrays`.
+        The placeholders of `arrays`. In `structure` they stand in the place of what is fed.
     settings : dict of str to ndarray
         What has no batch axis, such as a dropout rate, by the placeholders' names.
     """
@@ -36,12 +36,9 @@ class FedInputs(Inputs):
         return (*super().signature, self.names, bound)
 
     def pack(self, leaves: Sequence[Any]) -> Any:
-        """Return `leaves` as they were given: in a structure; or by name, settings beside them."""
-        if self.structure is not None:
-            return super().pack(leaves)
-        if len(self.names) == 1 and not self.settings:
-            return leaves[0]
-        return dict(zip(self.names, leaves, strict=True)) | dict(self.settings)
+        """Return `leaves` as they were given, settings beside them."""
+        held = dict(zip(self.names, leaves, strict=True)) | dict(self.settings)
+        return tf.nest.map_structure(held.__getitem__, self.structure)
 
 
 def read_fed(given: Any, raw: RawGraph, name: str) -> FedInputs:
@@ -57,7 +54,7 @@ def read_fed(given: Any, raw: RawGraph, name: str) -> FedInputs:
             f"'{name}' can only be read with inputs to run it on. Received: no inputs. "
             f"Expected: {expected_text(raw)}."
         )
-    leaves = _by_name(given, raw, name)
+    structure, leaves = _placed(given, raw, name)
     specs = [spec for spec in raw.specs if spec.name in leaves]
     shared = {spec.name for spec in specs if _is_shared(spec, specs, leaves[spec.name])}
     settings = {s.name: _setting(leaves[s.name], s) for s in specs if s.name in shared}
@@ -68,8 +65,6 @@ def read_fed(given: Any, raw: RawGraph, name: str) -> FedInputs:
     check_batch(arrays)
     for array, spec in zip(arrays, fed, strict=True):
         _check_shape(array, spec)
-    is_nest = not settings and not _is_by_name(given, raw)
-    structure = keras.tree.map_structure(lambda leaf: None, given) if is_nest else None
     return FedInputs(arrays, structure, tuple(spec.name for spec in fed), settings)
 
 
@@ -96,7 +91,8 @@ def example_fed(raw: RawGraph, name: str) -> FedInputs:
 
 def expected_text(raw: RawGraph) -> str:
     """Return what a graph takes, in words."""
-    texts = [_spec_text(spec) for spec in raw.specs]
+    specs = {spec.name: spec for spec in raw.specs}
+    texts = [_argument_text(key, stated, specs) for key, stated in _arguments_of(raw).items()]
     if len(texts) == 1:
         return texts[0]
     return (
@@ -104,54 +100,102 @@ def expected_text(raw: RawGraph) -> str:
     )
 
 
+def _arguments_of(raw: RawGraph) -> Mapping[str, Any]:
+    return raw.arguments or {spec.name: spec.name for spec in raw.specs}
+
+
+def _argument_text(name: str, stated: Any, specs: Mapping[str, Spec]) -> str:
+    if isinstance(stated, str):
+        return _spec_text(specs[stated]._replace(name=name))
+    return f"{_nest_text(stated, specs)} ('{name}')"
+
+
+def _nest_text(nest: Any, specs: Mapping[str, Spec]) -> str:
+    if isinstance(nest, Mapping):
+        return f"{{{', '.join(f'{key!r}: {_nest_text(part, specs)}' for key, part in nest.items())}}}"
+    if isinstance(nest, list | tuple):
+        return f"[{', '.join(_nest_text(part, specs) for part in nest)}]"
+    return _size_text(specs[nest])
+
+
 def _spec_text(spec: Spec) -> str:
+    return f"{_size_text(spec)} ('{spec.name}')"
+
+
+def _size_text(spec: Spec) -> str:
     shape = "any shape" if spec.shape is None else shape_text(spec.shape) if spec.shape else "a number"
-    return f"{shape} {spec.dtype} ('{spec.name}')"
+    return f"{shape} {spec.dtype}"
 
 
-def _by_name(given: Any, raw: RawGraph, name: str) -> dict[str, Any]:
-    """Return what is given by the placeholders' names."""
+def _placed(given: Any, raw: RawGraph, name: str) -> tuple[Any, dict[str, Any]]:
+    """Return the placeholders' names in the structure of what is given, and by them what is given."""
     known = [spec.name for spec in raw.specs]
-    if _is_by_name(given, raw):
-        leaves = {_key(key, raw): leaf for key, leaf in given.items()}
-        unknown = [key for key in leaves if key not in known]
-        if unknown:
-            raise InputError(
-                f"'{name}' has no input {listed(unknown)}. Nearest: {listed(nearest(unknown[0], known))}. "
-                f"Expected: {expected_text(raw)}."
-            )
+    if isinstance(given, Mapping):
+        given = {str(getattr(key, "name", key)).removesuffix(":0"): part for key, part in given.items()}
+    if _is_by_name(given, raw, known):
+        places = {key: _place(key, part, raw, known, name) for key, part in given.items()}
+        leaves = {k: v for key, part in given.items() for k, v in _paired(places[key], part)}
         missing = [key for key in known if key not in leaves] if raw.needs_all else []
         if missing or not leaves:
             raise InputError(
-                f"An input is missing. Received: {listed(leaves) or 'none'}. Expected: {expected_text(raw)}."
+                f"An input is missing. Received: {listed(given) or 'none'}. Expected: {expected_text(raw)}."
             )
-        return leaves
-    flat = keras.tree.flatten(given)
-    if len(flat) != len(known):
+        return places, leaves
+    count = len(tf.nest.flatten(given))
+    if count != len(known):
         raise InputError(
-            f"'{name}' takes {len(known)} input{'' if len(known) == 1 else 's'}. Received: {len(flat)}. "
+            f"'{name}' takes {len(known)} input{'' if len(known) == 1 else 's'}. Received: {count}. "
             f"Expected: {expected_text(raw)}."
         )
-    return dict(zip(known, flat, strict=True))
+    places = tf.nest.pack_sequence_as(given, known)
+    return places, dict(_paired(places, given))
 
 
-def _key(key: Any, raw: RawGraph) -> str:
-    """Return the placeholder that a key means: by its name, as a tensor, or as a signature calls it."""
-    name = str(getattr(key, "name", key)).removesuffix(":0")
-    return raw.aliases.get(name, name)
-
-
-def _is_by_name(given: Any, raw: RawGraph) -> bool:
-    """Whether inputs are given by the names of placeholders, not in the structure that a function states."""
+def _is_by_name(given: Any, raw: RawGraph, known: Sequence[str]) -> bool:
+    """Whether inputs are given by the names of arguments or placeholders, not as the only argument itself."""
     if not isinstance(given, Mapping):
         return False
-    if {_key(key, raw) for key in given} <= {spec.name for spec in raw.specs}:
-        return True
-    try:
-        keras.tree.assert_same_structure(given, raw.arguments)
-    except (ValueError, TypeError):
-        return True
-    return False
+    is_argument = len(raw.arguments) == 1 and _fits(given, next(iter(raw.arguments.values())))
+    return not is_argument or set(given) <= {*known, *raw.arguments}
+
+
+def _place(key: str, part: Any, raw: RawGraph, known: Sequence[str], name: str) -> Any:
+    """Return the placeholders that something of this name is fed to, in its structure."""
+    stated = raw.arguments.get(key, key)
+    if not tf.nest.is_nested(stated) and stated in known:
+        return stated
+    if tf.nest.is_nested(stated) and _fits(part, stated):
+        return tf.nest.pack_sequence_as(part, tf.nest.flatten(stated))
+    if key in known and not tf.nest.is_nested(part):
+        return key
+    if key in raw.arguments:
+        raise InputError(
+            f"'{key}' of '{name}' has another structure. Received: {type(part).__name__} of "
+            f"{len(tf.nest.flatten(part))}. Expected: {expected_text(raw)}."
+        )
+    names = dict.fromkeys([*raw.arguments, *known])
+    raise InputError(
+        f"'{name}' has no input '{key}'. Nearest: {listed(nearest(key, names))}. "
+        f"Expected: {expected_text(raw)}."
+    )
+
+
+def _paired(places: Any, given: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each placeholder with what is fed to it."""
+    if isinstance(places, str):
+        yield places, given
+    else:
+        yield from zip(tf.nest.flatten(places), tf.nest.flatten(given), strict=True)
+
+
+def _fits(given: Any, stated: Any) -> bool:
+    if isinstance(stated, Mapping):
+        has_keys = isinstance(given, Mapping) and set(given) == set(stated)
+        return has_keys and all(_fits(given[key], part) for key, part in stated.items())
+    if isinstance(stated, list | tuple):
+        has_size = isinstance(given, list | tuple) and len(given) == len(stated)
+        return has_size and all(map(_fits, given, stated))
+    return not tf.nest.is_nested(given)
 
 
 def _is_shared(spec: Spec, specs: Sequence[Spec], leaf: Any) -> bool:

@@ -38,10 +38,8 @@ class RawGraph:
         Names of the output tensors; None where they are whatever nothing else reads.
     structure : nest
         The structure of the outputs, with a mark for each tensor.
-    arguments : nest
-        The structure of what is fed, as a function states it; None where names tell it.
-    aliases : dict of str to str
-        Placeholders by the names that a signature gives them.
+    arguments : dict of str to nest
+        Placeholders by the names of a function's arguments, each in the structure that the argument has.
     weights : dict of str to int
         How many numbers each of `captured` holds.
     """
@@ -53,8 +51,7 @@ class RawGraph:
     variables: tuple[Any, ...] = ()
     outputs: tuple[str, ...] | None = None
     structure: Any = None
-    arguments: Any = None
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     weights: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
