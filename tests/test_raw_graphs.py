@@ -482,6 +482,15 @@ def test_a_function_that_needs_its_batch_size_gets_it():
         np.testing.assert_allclose(aw.Session(function, x).outputs(), expected, rtol=1e-6)
 
 
+def test_a_batch_of_another_size_leaves_the_reader_of_the_first_alone():
+    function = tf.function(lambda x: tf.exp(x) * np.ones((x.shape[0], 4), "float32"))
+    session = aw.Session(function, batch(2, 4), cache_bytes=1)  # nothing is kept
+    reader, x = session.reader, session.inputs
+    session.inputs = batch(3, 4)
+    np.testing.assert_allclose(session.outputs(), np.exp(session.inputs), rtol=1e-6)
+    np.testing.assert_allclose(reader.outputs(), np.exp(x), rtol=1e-6)
+
+
 def test_numbers_and_text_go_in_as_they_are():
     words = np.array(["a", "bcd", "ef"])
     np.testing.assert_array_equal(

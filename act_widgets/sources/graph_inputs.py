@@ -24,16 +24,19 @@ class FedInputs(Inputs):
         The placeholders of `arrays`. In `structure` they stand in the place of what is fed.
     settings : dict of str to ndarray
         What has no batch axis, such as a dropout rate, by the placeholders' names.
+    asked
+        What the loader is asked for the graph by.
     """
 
     names: tuple[str, ...] = ()
     settings: Mapping[str, np.ndarray] = field(default_factory=dict)
+    asked: Any = None
 
     @property
     def signature(self) -> tuple:
         """What a trace is kept for."""
         bound = tuple((name, a.dtype.str, a.shape, a.tobytes()) for name, a in self.settings.items())
-        return (*super().signature, self.names, bound)
+        return (*super().signature, self.names, bound, repr(self.asked))
 
     def pack(self, leaves: Sequence[Any]) -> Any:
         """Return `leaves` as they were given, settings beside them."""

@@ -50,7 +50,6 @@ class GraphSource(Answering):
     def __init__(self, model: Any, loader: Loader) -> None:
         self.model = model
         self.loader = loader
-        self._asked: dict[tuple, Any] = {}
         self._latest: tuple[RawGraph, FedInputs] | None = None
 
     @property
@@ -90,17 +89,17 @@ class GraphSource(Answering):
         return self._noted(asked, example_fed(self.loader.raw(asked), self.name))
 
     def _noted(self, asked: Any, inputs: FedInputs) -> FedInputs:
-        self._asked[inputs.signature] = asked
-        self._latest = self.loader.raw(asked), inputs
-        return inputs
+        noted = replace(inputs, asked=asked)
+        self._latest = self.loader.raw(asked), noted
+        return noted
 
     def answers(self, inputs: Inputs) -> Trace:
         """Return the trace for inputs of this signature."""
-        assert isinstance(inputs, FedInputs)
         return self.loader.trace(self._raw(inputs), inputs)
 
     def _raw(self, inputs: Inputs) -> RawGraph:
-        return self.loader.raw(self._asked[inputs.signature])
+        assert isinstance(inputs, FedInputs)
+        return self.loader.raw(inputs.asked)
 
     def build(self, inputs: Inputs) -> None:
         """Forget a graph that was added to, and learn what it does not state: the number of some axes."""
@@ -184,7 +183,6 @@ class ShuffledGraph(GraphSource):
 
     def __init__(self, origin: GraphSource, inputs: Inputs, seed: int) -> None:
         super().__init__(origin.model, origin.loader)
-        self._asked = dict(origin._asked)
         self._latest = origin._latest
         self._seed = seed
         self._own: tuple[Any, Any, Trace] | None = None
