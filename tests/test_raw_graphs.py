@@ -491,6 +491,30 @@ def test_a_batch_of_another_size_leaves_the_reader_of_the_first_alone():
     np.testing.assert_allclose(reader.outputs(), np.exp(x), rtol=1e-6)
 
 
+def product_with(weight):
+    return tf.function(lambda x: tf.matmul(x, weight))
+
+
+def test_a_function_is_read_in_the_precision_that_it_takes():
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    weights = {kind: tf.Variable(np.ones((4, 2), kind) / 3) for kind in ("float32", "float64")}
+    for kind, weight in weights.items():
+        product = product_with(weight)
+        for given in ("float32", "float64"):
+            opened = aw.Session(product, x.astype(given))
+            assert opened.activation("MatMul").dtype == kind
+            expected = x.astype(given).astype(kind) @ weight.numpy()
+            np.testing.assert_allclose(opened.outputs(), expected, rtol=1e-12 if kind == "float64" else 1e-6)
+            slopes = opened.attribution("gradient_x_input", target=0).values
+            np.testing.assert_allclose(slopes[..., 0], x / 3, rtol=1e-5)
+    double = tf.function(lambda x: 2 * x)
+    for given in ("float32", "float64"):
+        made = aw.Session(double, x.astype(given)).outputs()
+        assert made.dtype == double(x.astype(given)).dtype == given
+    with pytest.raises(InputError, match=r"Received: \(None, 4\) float64"):
+        aw.capture(tf.function(lambda x: tf.concat([x, ["a"]], 0)), x)
+
+
 def test_numbers_and_text_go_in_as_they_are():
     words = np.array(["a", "bcd", "ef"])
     np.testing.assert_array_equal(

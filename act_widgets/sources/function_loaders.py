@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import keras
@@ -19,6 +20,7 @@ from .raw_graph import RawGraph, raw_graph
 from .trace import TENSOR
 
 _USUAL = "serving_default"
+_FLOATS = (tf.float32, tf.float64)
 
 
 class ConcreteLoader(Loader):
@@ -39,24 +41,32 @@ class FunctionLoader(Loader):
     def __init__(self, function: Any) -> None:
         super().__init__(_short(getattr(function, "__name__", "function")))
         self._function: Any = weakref.ref(function)
-        self._sized: set[str] = set()
+        self._refused: set[str] = set()
 
     def asked(self, given: Any) -> Any:
         """Return the arguments that the function is traced for: specs in the structure of its call.
 
-        They are for batches of any size, where the function can be traced so.
+        They are for batches of any size, where the function can be traced so, and of the precision that is
+        given, or of the other where the function takes only that.
         """
         function = self._function()
         if given is None or function.input_signature is not None:
             return None
-        fixed = _arguments(function.python_function, keras.tree.map_structure(_spec_of, given))
-        free = keras.tree.map_structure(_of_any_size, fixed)
-        if repr(free) not in self._sized:
-            try:
-                self.raw(free)
-            except InputError:
-                self._sized.add(repr(free))
-        return fixed if repr(free) in self._sized else free
+        stated = _arguments(function.python_function, keras.tree.map_structure(_spec_of, given))
+        first: InputError | None = None
+        failed: list[str] = []
+        for asked in _ways(stated):
+            if repr(asked) not in self._refused:
+                try:
+                    self.raw(asked)
+                except InputError as error:
+                    first = first or error
+                    failed.append(repr(asked))
+                else:
+                    self._refused.update(failed)
+                    return asked
+        assert first is not None
+        raise first
 
     def made(self, asked: Any) -> RawGraph:
         """Trace the function."""
@@ -170,8 +180,18 @@ def _spec_of(leaf: Any) -> tf.TensorSpec:
     array = np.asarray(leaf)
     if array.dtype.kind not in "biufcOSU":
         raise InputError(f"Inputs must be arrays. Received: {leaf!r:.80} of type {type(leaf).__name__}.")
-    dtype = tf.string if array.dtype.kind in "OSU" else tf.as_dtype(array.dtype)
-    return tf.TensorSpec(array.shape, tf.float32 if dtype == tf.float64 else dtype)
+    return tf.TensorSpec(array.shape, tf.string if array.dtype.kind in "OSU" else tf.as_dtype(array.dtype))
+
+
+def _ways(stated: Any) -> list[Any]:
+    """Return for what a function may be traced, so that a batch can be fed to it: the best first."""
+    precisions = [stated, *(keras.tree.map_structure(partial(_of_precision, p), stated) for p in _FLOATS)]
+    ways = [w for p in precisions for w in (keras.tree.map_structure(_of_any_size, p), p)]
+    return list({repr(way): way for way in ways}.values())
+
+
+def _of_precision(dtype: tf.DType, spec: tf.TensorSpec) -> tf.TensorSpec:
+    return tf.TensorSpec(spec.shape, dtype) if spec.dtype in _FLOATS else spec
 
 
 def _text(asked: Any) -> str:

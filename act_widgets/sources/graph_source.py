@@ -95,10 +95,10 @@ class GraphSource(Answering):
 
     def answers(self, inputs: Inputs) -> Trace:
         """Return the trace for inputs of this signature."""
+        assert isinstance(inputs, FedInputs)
         return self.loader.trace(self._raw(inputs), inputs)
 
-    def _raw(self, inputs: Inputs) -> RawGraph:
-        assert isinstance(inputs, FedInputs)
+    def _raw(self, inputs: FedInputs) -> RawGraph:
         return self.loader.raw(inputs.asked)
 
     def build(self, inputs: Inputs) -> None:
@@ -190,6 +190,7 @@ class ShuffledGraph(GraphSource):
 
     def answers(self, inputs: Inputs) -> Trace:
         """Return the graph's trace, reading shuffled weights."""
+        assert isinstance(inputs, FedInputs)
         trace = super().answers(inputs)
         version = self.loader.version()
         if self._own is None or self._own[0] is not trace or self._own[1] != version:
