@@ -409,6 +409,27 @@ def test_what_lies_before_an_old_loop_says_so_in_a_measure_and_costs_one_pass(ol
     assert opened.stats()["backward_passes"] == 1
 
 
+def test_a_table_of_a_session_is_refused_and_read_from_a_saved_model(tmp_path):
+    graph, words = tf.Graph(), np.array(["b", "z"])
+    with graph.as_default(), tf1.Session(graph=graph) as session:
+        x = tf1.placeholder(tf.string, [None], name="words")
+        entries = tf.lookup.KeyValueTensorInitializer(["a", "b"], tf.constant([1, 2], tf.int64))
+        found = tf.lookup.StaticHashTable(entries, -1, name="table").lookup(x, name="found")
+        length = tf.strings.length(x, name="length")
+        y = tf.add(tf.cast(found, tf.float32), tf.cast(length, tf.float32), name="out")
+        session.run(tf1.tables_initializer())
+        tf1.saved_model.simple_save(
+            session, str(tmp_path / "m"), {"words": x}, {"y": y}, legacy_init_op=tf1.tables_initializer()
+        )
+        (tmp_path / "frozen.pb").write_bytes(graph.as_graph_def().SerializeToString())
+        for given in (session, tmp_path / "frozen.pb"):
+            with pytest.raises(
+                ModelError, match=r"'table', read by 'found.*SavedModel.*tables_init"
+            ):
+                aw.capture(given, {"words": words})
+    np.testing.assert_array_equal(aw.Session(tmp_path / "m", words).outputs()["y"], [3, 0])
+
+
 def test_a_function_takes_its_arguments_by_name_and_by_place():
     def call(left, right, scale=2.0):
         return tf.add(left, right, name="sum") * scale

@@ -46,7 +46,7 @@ class FrozenLoader(Loader):
                 f"{len(variables)} variables, such as {listed(variables[:3])}. Expected: a graph whose "
                 "variables were made constants; or the session that they live in, in place of the file."
             )
-        return _checked(raw_graph(self._definition, {}, needs_all=False), self.name)
+        return _checked(raw_graph(self._definition, {}, needs_all=False, has_tables=False), self.name)
 
 
 class SessionLoader(Loader):
@@ -88,8 +88,8 @@ class SessionLoader(Loader):
                 _read_instead(node, captured, copy, definition)
             else:
                 captured[tensor_name(node.name)] = copy.handle
-        raw = raw_graph(definition, captured, needs_all=False, variables=tuple(self._copies))
-        return _checked(raw, self.name)
+        facts = {"needs_all": False, "has_tables": False, "variables": tuple(self._copies)}
+        return _checked(raw_graph(definition, captured, **facts), self.name)
 
     def version(self) -> int:
         """Return a number that goes up when variables changed in the session; the copies then follow."""

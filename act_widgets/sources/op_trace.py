@@ -14,7 +14,7 @@ What is made inside loops and branches can't be taken out of them, and is listed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +58,8 @@ def trace_operations(raw: RawGraph, fed: Sequence[str], bound: Mapping[str, Any]
     Raises
     ------
     ModelError
-        If TensorFlow can't read the graph, or nothing in it depends on what is fed.
+        If TensorFlow can't read the graph, nothing in it depends on what is fed, or a result is looked
+        up in a table whose entries are elsewhere.
     """
     bound = {tensor_name(placeholder): value for placeholder, value in bound.items()}
     graph, held = _imported(raw, fed, bound, name)
@@ -72,6 +73,8 @@ def trace_operations(raw: RawGraph, fed: Sequence[str], bound: Mapping[str, Any]
             f"Nothing in '{name}' is computed from {listed(fed)} alone. Expected: all inputs that an output "
             f"depends on; its placeholders are {listed(spec.name for spec in raw.specs)}."
         )
+    if not raw.has_tables:
+        _check_tables(set().union(*map(upstream, outputs)), graph, name)
     named = dict(zip(fed, inputs, strict=True))
     return Trace(
         graph=graph,
@@ -85,6 +88,19 @@ def trace_operations(raw: RawGraph, fed: Sequence[str], bound: Mapping[str, Any]
         unreachable=found.unreachable,
         captured={place: {**raw.captured, **bound}[value] for place, value in held.items()},
     )
+
+
+def _check_tables(needed: Collection[str], graph: Any, name: str) -> None:
+    operations = (op for op in graph.get_operations() if op.name in needed)
+    lookups = [op for op in operations if op.type.startswith("LookupTable")]
+    if lookups:
+        tables = dict.fromkeys(op.inputs[0].op.name for op in lookups)
+        raise ModelError(
+            f"'{name}' looks values up in a table whose entries live in a session of TensorFlow 1. Received: "
+            f"{listed(tables)}, read by {listed(op.name for op in lookups)}. Expected: the folder of a "
+            "SavedModel, which brings its tables: tf.compat.v1.saved_model.simple_save(session, folder, "
+            "inputs, outputs, legacy_init_op=tf.compat.v1.tables_initializer())."
+        )
 
 
 def _imported(

@@ -40,6 +40,8 @@ class RawGraph:
         The structure of the outputs, with a mark for each tensor.
     arguments : dict of str to nest
         Placeholders by the names of a function's arguments, each in the structure that the argument has.
+    has_tables : bool
+        Whether tables that the graph makes have their entries in this process.
     weights : dict of str to int
         How many numbers each of `captured` holds.
     """
@@ -52,6 +54,7 @@ class RawGraph:
     outputs: tuple[str, ...] | None = None
     structure: Any = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    has_tables: bool = True
     weights: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
