@@ -423,9 +423,7 @@ def test_a_table_of_a_session_is_refused_and_read_from_a_saved_model(tmp_path):
         )
         (tmp_path / "frozen.pb").write_bytes(graph.as_graph_def().SerializeToString())
         for given in (session, tmp_path / "frozen.pb"):
-            with pytest.raises(
-                ModelError, match=r"'table', read by 'found.*SavedModel.*tables_init"
-            ):
+            with pytest.raises(ModelError, match=r"'table', read by 'found.*SavedModel.*tables_init"):
                 aw.capture(given, {"words": words})
     np.testing.assert_array_equal(aw.Session(tmp_path / "m", words).outputs()["y"], [3, 0])
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import keras
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ import act_widgets as aw
 from .cards import send, settle
 from .gated import Gate, gated
 from .screen import alert_of, text_of
+from .zoo import batch
 
 
 @pytest.fixture
@@ -140,4 +143,46 @@ def test_of_choices_made_while_the_model_is_slow_the_newest_alone_is_computed(ga
     np.testing.assert_allclose(
         view._latest[1].result.after, session.edit("first", [5])[0], rtol=1e-4, atol=1e-6
     )
+    view.close()
+
+
+def test_a_measurement_goes_on_while_groups_are_opened_and_serves_whoever_asks(gate):
+    given = keras.Input((6,), name="given")
+    tower = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, name="dense")], name="tower")
+    session = aw.Session(keras.Model(given, tower(gate.layer("gate")(given))), batch(2, 6))
+    view = aw.GraphView(session)
+    settle(session)
+    before = session.stats()["forward_passes"]
+    gate.close()
+    view.colour_by = "time"
+    assert gate.wait_reached()
+    in_cell = ThreadPoolExecutor(1).submit(session.measure, "time")
+    view.opened = ["tower"]
+    gate.open()
+    settle(session)
+    measured = in_cell.result(60)
+    passes = int(measured.words.split(" passes")[0].rpartition(" ")[2])
+    assert session.stats()["forward_passes"] - before == 1 + passes, "the first is not counted"
+    assert view.values == measured.values
+    assert "tower/dense" in [node["address"] for node in view._canvas.drawing["nodes"]]
+    view.close()
+
+
+def test_a_measurement_that_is_interrupted_in_a_cell_goes_on_in_the_view(gate):
+    session = aw.Session(*gated(gate))
+    view = aw.GraphView(session)
+    settle(session)
+    gate.close()
+    view.colour_by = "time"
+    assert gate.wait_reached()
+
+    def stop(share: float, words: str) -> None:
+        raise KeyboardInterrupt
+
+    in_cell = ThreadPoolExecutor(1).submit(session.measure, "time", on_progress=stop)
+    gate.open()
+    settle(session)
+    assert isinstance(in_cell.exception(60), KeyboardInterrupt)
+    assert set(view.values) >= {"first", "gate", "last"}
+    assert alert_of(view) == ""
     view.close()

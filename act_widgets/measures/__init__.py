@@ -25,6 +25,8 @@ def measure_steps(
 ) -> Iterator[Partial]:
     """Yield a measurement as it comes to be: ``.result``, ``.share`` of the work done, ``.words``.
 
+    What others measure just now is not measured twice: it goes on from there.
+
     Parameters
     ----------
     reader : Reader
@@ -45,10 +47,15 @@ def measure_steps(
         raise InputError(
             f"There is no measure {name!r}. Expected: {listed(nearest(str(name), MEASURES, len(MEASURES)))}."
         )
-    asked = Asked(reader, reader.check_sample(sample), target() if MEASURES[name].per_target else 0)
-    kept = reader.cache.get(("measured", name)) if MEASURES[name].is_kept else None
-    for step in MEASURES[name].run(asked) if kept is None else [Partial(kept)]:
-        if MEASURES[name].is_kept and step.share >= 1:
+    chosen = MEASURES[name]
+    asked = Asked(reader, reader.check_sample(sample), target() if chosen.per_target else 0)
+    kept = reader.cache.get(("measured", name)) if chosen.is_kept else None
+    if kept is not None:
+        yield Partial(kept)
+        return
+    of_sample = asked.sample if chosen.per_sample or chosen.per_target else None
+    for step in reader.under_way.follow((name, of_sample, asked.target), lambda: chosen.run(asked)):
+        if chosen.is_kept and step.share >= 1:
             reader.cache.put(("measured", name), step.result)
         yield step
 

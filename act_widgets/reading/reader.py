@@ -17,6 +17,7 @@ from .batches import are_probabilities, by_channel, by_unit, joined, no_batch_ax
 from .blocks import Blocks
 from .cache import ByteCache
 from .gradients import GradientReader
+from .under_way import UnderWay
 from .variants import VariantReader
 
 DEFAULT_BUDGET = 1 << 30
@@ -43,6 +44,8 @@ class Reader:
         Scores and gradients.
     variants : VariantReader
         What the model would give, were a tensor another.
+    under_way : UnderWay
+        Work on this batch that was begun and is not done.
     """
 
     def __init__(self, source: Source, inputs: Inputs, budget: int = DEFAULT_BUDGET) -> None:
@@ -52,6 +55,7 @@ class Reader:
         self.blocks = Blocks(source, inputs, self.cache)
         self.gradients = GradientReader(self.blocks)
         self.variants = VariantReader(self.blocks)
+        self.under_way = UnderWay()
         self._graph: Graph | None = None
 
     @property
