@@ -433,3 +433,7 @@ def test_a_layer_that_is_not_called_for_a_sample():
     assert session.measure("sparsity", 1).missing["up"] == "it is not called for these samples"
     assert session.measure("gradient", 1).missing["up"] == "the score does not depend on its first output"
     assert "up" in session.measure("dead").values
+    np.testing.assert_allclose(session.reader.sample_activation("up", 0), model.up(x)[0], rtol=1e-5)
+    for ask in (lambda: session.activation("up"), lambda: session.reader.sample_activation("up", 1)):
+        with pytest.raises(aw.LayerKindError, match=r"'up', not called for sample 1\."):
+            ask()

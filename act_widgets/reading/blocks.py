@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import LayerKindError, ModelError, listed
 from ..keys import Tap
 from ..sources.inputs import Inputs
 from ..sources.protocol import Reading, Source, Timed, unnamed_inputs
@@ -145,8 +145,20 @@ class Blocks:
             missing = [a for a in addresses if a not in found]
             if missing:
                 values = self.run(block, None if self._fits else missing).values
+                uncalled = [address for address in missing if address not in values]
+                if uncalled:
+                    raise self._not_called(uncalled, block)
                 found |= {a: values[a] for a in missing}
             return {a: found[a] for a in addresses}
+
+    def _not_called(self, addresses: Sequence[str], block: int) -> LayerKindError:
+        start, stop = self.rows(block)
+        samples = f"samples {start} to {stop - 1}" if stop - start > 1 else f"sample {start}"
+        return LayerKindError(
+            f"The model decides by values, and does not call every layer for every sample. Received: "
+            f"{listed(addresses)}, not called for {samples}. Expected: a sample that it is called for, or "
+            "inputs that hold such samples alone."
+        )
 
     def everything(self, block: int) -> dict[str, np.ndarray]:
         """Return all activations of a block: looked up, or from one pass if any is missing.
