@@ -150,6 +150,14 @@ def whole_number(value: Any) -> int | None:
         return None
 
 
+def short_name(address: str, known: Sequence[str]) -> str:
+    """Return the shortest end of an address that `resolve` takes for it: its name, where that is unique."""
+    parts = address.split("/")
+    others = [f"/{other}" for other in known if other != address]
+    ends = ("/".join(parts[-count:]) for count in range(1, len(parts)))
+    return next((end for end in ends if not any(other.endswith("/" + end) for other in others)), address)
+
+
 def resolve(name: str, known: Sequence[str]) -> str:
     """Return the one address in `known` that `name` stands for.
 

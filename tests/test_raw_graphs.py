@@ -16,6 +16,7 @@ from keras import layers
 import act_widgets as aw
 from act_widgets import testing
 from act_widgets.errors import InputError, LayerKindError, ModelError, UnknownLayerError
+from tests.cards import settle
 from tests.zoo import batch, shaken
 
 tf1 = tf.compat.v1
@@ -598,6 +599,24 @@ def test_inputs_that_do_not_fit_say_what_does(session, frozen):
         aw.capture(frozen, {"label": np.array([1])})
     with pytest.raises(UnknownLayerError, match="Nearest: 'conv1/Conv2D'"):
         aw.capture(session, FED, "conv1/Conv2")
+
+
+def test_a_view_names_as_much_of_an_operation_as_no_other_has():
+    x = batch(2, 4)
+
+    def call(x):
+        for block in ("first", "second"):
+            with tf.name_scope(block):
+                x = tf.nn.relu(x) * 2.0
+        return tf.tanh(x)
+
+    session = aw.Session(tf.function(call), x)
+    view = aw.Histogram(session)
+    for layer, name in (("first/Relu", "first/Relu"), ("second/mul", "second/mul"), ("Tanh", "Tanh")):
+        session.selection.layer = layer
+        settle(session)
+        assert f">{name} · " in view._heading.value
+    view.close()
 
 
 def test_what_is_no_graph_says_what_would_be(session, tmp_path, model):

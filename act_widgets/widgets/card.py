@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import ipywidgets
 
+from ..keys import short_name
+from ..session import Session
 from . import text
 from .code_button import CodeButton
 from .face import Face
@@ -19,6 +21,7 @@ class Card(Pictured):
     """What every view looks like. A subclass says what is inside, and how code makes it anew."""
 
     title: ClassVar[str] = ""
+    session: Session
 
     def __init__(self) -> None:
         self._following: int | None = None
@@ -78,12 +81,16 @@ class Card(Pictured):
         """Whether this thread is changing the view's own widgets just now."""
         return self._following == threading.get_ident()
 
+    def called(self, layer: str) -> str:
+        """Return the end of a layer's address: as much of it as no other layer has."""
+        return short_name(layer, self.session.layers)
+
     def note(self, words: str, layer: str = "", hint: str = "") -> None:
         """Say beside the title what is shown: the layer's name first, its address for the pointer.
 
         A hint says what can be done: a still picture has none.
         """
-        self._said = " · ".join(filter(None, (text.last_part(layer), words)))
+        self._said = " · ".join(filter(None, (layer and self.called(layer), words)))
         short, whole = (
             " · ".join(filter(None, parts)) for parts in ((self._said, hint), (layer, words, hint))
         )

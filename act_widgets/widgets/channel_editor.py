@@ -24,7 +24,7 @@ class Silence:
     array : (channels,) int ndarray
         The channels that are silenced.
     layer : str
-        Their layer; empty for nothing.
+        What their layer is called; empty for nothing.
     """
 
     array: np.ndarray
@@ -38,7 +38,7 @@ class Silence:
         if not self.layer:
             return "Nothing is silenced."
         channels = ", ".join(map(str, self.array.tolist()))
-        return f"Silenced in {text.last_part(self.layer)}: {channels}. Predictions show before and after."
+        return f"Silenced in {self.layer}: {channels}. Predictions show before and after."
 
 
 class ChannelEditor(View):
@@ -76,7 +76,8 @@ class ChannelEditor(View):
         """Return what is silenced."""
         layer, channel, silenced = key
         where, channels = silenced or ("", ())
-        return Silence(np.array(channels, int), where, channel, where == layer and channel in channels)
+        name = where and self.called(where)
+        return Silence(np.array(channels, int), name, channel, where == layer and channel in channels)
 
     def draw(self, result: Silence) -> None:
         """Name the buttons by what they do now."""

@@ -9,7 +9,6 @@ import ipywidgets
 import numpy as np
 
 from ..session import Session
-from . import text
 from .choice_list import ChoiceList, Option
 from .control import Choice, Control
 from .face import Face
@@ -64,7 +63,7 @@ class ClassSelector(Control):
         options += [Option(str(c), name(c), f"{values[c]:{form}}") for c in order]
         chosen = _AS_PREDICTED if target is None else str(target)
         if layer:
-            options.insert(0, Option(_UNIT, f"channel {target or 0}", f"of {text.last_part(layer)}"))
+            options.insert(0, Option(_UNIT, f"channel {target or 0}", f"of {self.called(layer)}"))
             chosen = _UNIT
         return Choice(np.array(order), options, chosen)
 

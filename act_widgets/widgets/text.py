@@ -32,11 +32,6 @@ def heading(title: str, note: str = "", whole: str = "") -> str:
     )
 
 
-def last_part(address: str) -> str:
-    """Return the layer's own name: a card has no room for the models around it."""
-    return address.rsplit("/", 1)[-1]
-
-
 def many(count: int, one: str, more: str = "") -> str:
     """Return a number of things; `more` is what several are called, if not by an "s"."""
     return f"{count} {one if count == 1 else more or one + 's'}"
