@@ -17,6 +17,7 @@ const STYLE = `
 .actw-graph .far text { display: none; }
 .actw-graph .item { cursor: pointer; outline: none; }
 .actw-graph .item:hover .body { filter: brightness(1.08); }
+.actw-graph .ring, .actw-graph .chosen, .actw-graph .found { vector-effect: non-scaling-stroke; }
 .actw-graph .item .ring { fill: none; stroke: none; pointer-events: none; }
 .actw-graph .item:focus-visible .ring { stroke: var(--jp-brand-color1, #1976d2); stroke-width: 2;
   stroke-dasharray: 4 2; }
@@ -186,7 +187,8 @@ class GraphView {
       return;
     }
     item.element.addEventListener("click", item.action);
-    item.element.addEventListener("focus", () => this.makeCurrent(item));
+    item.element.addEventListener("focus", () => { this.makeCurrent(item); this.describe(); });
+    item.element.addEventListener("blur", () => this.tip.hide());
     item.element.thing = item;
     if (item === this.find(item.address)) item.element.setAttribute("aria-pressed", item.address === chosen);
   }
@@ -198,7 +200,16 @@ class GraphView {
 
   moved() {
     this.shown.update();
-    this.tip.hide(); // another layer may be under the pointer now
+    this.describe(); // another layer may be under the pointer now
+  }
+
+  // Tell of what the keyboard is at as of what is under the pointer.
+  describe() {
+    const { box, element, head } = this.current || {};
+    if (!element || !box.facts || !element.matches(":focus-visible")) return this.tip.hide();
+    const { x, y, scale } = this.camera;
+    const [left, top, height] = [x + box.x * scale, y + box.y * scale, head ? 20 : box.height];
+    this.tip.show(this.current, { left, top, right: left + box.width * scale, bottom: top + height * scale });
   }
 
   drawLegend({ legend = [], scale }) {
@@ -319,7 +330,13 @@ class GraphView {
     const element = event.target.closest(".item");
     const thing = element && element.thing;
     if (event.buttons || !thing || !thing.box.facts) this.tip.hide();
-    else this.tip.show(thing, event);
+    else this.tip.show(thing, this.point(event));
+  }
+
+  point(event) {
+    const { left, top } = this.stage.getBoundingClientRect();
+    const [x, y] = [event.clientX - left, event.clientY - top];
+    return { left: x, right: x, top: y, bottom: y };
   }
 
   // Tab reaches one layer at a time; the arrow keys walk on from it.
@@ -398,6 +415,7 @@ class GraphView {
       ArrowDown: () => this.walk(0, 1), ArrowUp: () => this.walk(0, -1),
       ArrowLeft: () => this.walk(-1, 0), ArrowRight: () => this.walk(1, 0),
       Home: () => this.focus(this.order[0]), End: () => this.focus(this.order[this.order.length - 1]),
+      Escape: () => this.tip.hide(),
       "+": () => this.camera.zoom(1.25), "-": () => this.camera.zoom(0.8), 0: () => this.camera.whole(),
     };
     if (!actions[event.key]) return;

@@ -117,11 +117,12 @@ class Items {
     }
   }
 
-  // From far away: all boxes of one colour as one shape, and all lines as one.
+  // From far away: all boxes of one colour as one shape, and all lines as one. What the keyboard is at
+  // stays on the page: it would lose its place.
   setOverview(far) {
     this.overview = far;
+    if (far) this.keep({ left: Infinity, right: -Infinity, top: Infinity, bottom: -Infinity });
     this.kept = null;
-    for (const name of ["lines", "boxes"]) this.sheets[name].setAttribute("visibility", far ? "hidden" : "visible");
     const { overview } = this.sheets;
     overview.setAttribute("visibility", far ? "visible" : "hidden");
     if (!far || overview.childElementCount) return;

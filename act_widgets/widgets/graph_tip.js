@@ -1,4 +1,5 @@
-// What the colours of the model graph mean, and what is known of the layer under the pointer.
+// What the colours of the model graph mean, and what is known of the layer under the pointer, or of that
+// which the keyboard is at.
 
 // Stripes over what has no value. Returns the name that a fill uses.
 function drawHatch(parent) {
@@ -19,11 +20,12 @@ function drawScale(parent, scale) {
   scale.ticks.forEach(([share, text]) => { html(ticks, "span", "", text).style.left = `${100 * share}%`; });
 }
 
-// A small card beside the pointer.
+// A small card beside a layer.
 class Tip {
   constructor(stage) {
     this.stage = stage;
     this.root = html(stage, "div", "tip");
+    this.root.setAttribute("role", "tooltip");
     this.hide();
   }
 
@@ -32,17 +34,17 @@ class Tip {
     this.thing = null;
   }
 
-  show(thing, event) {
+  // `at`: what it must not cover, in pixels of the panel; without a size for a pointer.
+  show(thing, at) {
     if (this.thing !== thing) this.write(thing);
     this.root.hidden = false;
-    const at = this.stage.getBoundingClientRect();
+    const { clientWidth: width, clientHeight: height } = this.stage;
     const { offsetWidth, offsetHeight } = this.root;
-    const [x, y] = [event.clientX - at.left, event.clientY - at.top];
-    // Beside the pointer, never under it.
-    const left = x + 14 + offsetWidth <= at.width ? x + 14 : x - 14 - offsetWidth;
-    const top = y + 14 + offsetHeight <= at.height ? y + 14 : y - 8 - offsetHeight;
-    this.root.style.left = `${clamp(left, 4, at.width - offsetWidth - 4)}px`;
-    this.root.style.top = `${clamp(top, 4, at.height - offsetHeight - 4)}px`;
+    const beside = at.right + 14 + offsetWidth <= width ? at.right + 14 : at.left - 14 - offsetWidth;
+    const [x, y] = beside >= 0 ? [beside, at.top] : [at.left, at.bottom];
+    const top = y + 14 + offsetHeight <= height ? y + 14 : at.top - 8 - offsetHeight;
+    this.root.style.left = `${clamp(x, 4, width - offsetWidth - 4)}px`;
+    this.root.style.top = `${clamp(top, 4, height - offsetHeight - 4)}px`;
   }
 
   write(thing) {

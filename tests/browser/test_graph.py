@@ -117,7 +117,7 @@ def test_of_a_thousand_boxes_only_those_about_the_panel_are_on_the_page(opened) 
     assert graph.page.evaluate("document.querySelectorAll('.stage svg *').length") < 1000
     graph.page.get_by_role("button", name="Show the whole graph").click()
     expect(graph.page.locator(".overview")).to_be_visible()
-    assert graph.page.locator(".boxes").get_attribute("visibility") == "hidden"
+    assert graph.page.locator(".boxes .item").count() == 1, "what the keyboard is at"
     graph.page.get_by_role("button", name="Readable size").click()
     assert graph.is_in_sight("dense_500")
     graph.box("dense_500").focus()
@@ -125,6 +125,46 @@ def test_of_a_thousand_boxes_only_those_about_the_panel_are_on_the_page(opened) 
         graph.page.keyboard.press("ArrowDown")
     assert graph.page.evaluate("document.activeElement.ariaLabel").startswith("dense_540,")
     assert graph.is_in_sight("dense_540")
+
+
+def test_the_keyboard_keeps_its_place_in_the_overview(opened) -> None:
+    graph = opened(lay_out(chain(1000)), selected="dense_500")
+    focused = "document.activeElement.ariaLabel ?? ''"
+    graph.box("dense_500").focus()
+    graph.page.keyboard.press("0")
+    expect(graph.page.locator(".overview")).to_be_visible()
+    assert graph.page.evaluate(focused).startswith("dense_500,")
+    for _ in range(3):
+        graph.page.keyboard.press("ArrowDown")
+    assert graph.page.evaluate(focused).startswith("dense_503,")
+    graph.page.keyboard.press("Enter")
+    assert graph.sent == [{"type": "select", "address": "dense_503"}]
+    graph.page.get_by_role("button", name="Readable size").click()
+    graph.page.keyboard.press("Shift+Tab")
+    graph.set(selected="dense_503")
+    assert graph.is_in_sight("dense_503")
+
+
+def test_a_layer_that_the_keyboard_is_at_says_what_is_known_of_it(opened) -> None:
+    values = {node.address: float(i) for i, node in enumerate(RESNET.nodes)}
+    graph = opened(lay_out(RESNET, {"b0_*"}), Tones(RESNET, "time", "ms", values, {}))
+    tip = graph.page.get_by_role("tooltip")
+    graph.box("b0_c1").focus()
+    graph.page.keyboard.press("ArrowDown")
+    graph.page.keyboard.press("ArrowUp")
+    for name, kind in (("b0_c1", "Conv2D"), ("b0_n1", "BatchNormalization")):
+        expect(tip).to_contain_text(f"{name}type{kind}")
+        expect(tip).to_contain_text(f"time{values[name]:g} ms")
+        box, card = graph.box(name).bounding_box(), tip.bounding_box()
+        assert box is not None and card is not None
+        assert card["x"] >= box["x"] + box["width"] or card["y"] >= box["y"] + box["height"]
+        graph.page.keyboard.press("ArrowDown")
+    graph.page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    graph.page.keyboard.press("ArrowUp")
+    expect(tip).to_be_visible()
+    graph.page.get_by_label("Find in the graph").focus()
+    expect(tip).to_be_hidden()
 
 
 def test_a_scope_of_a_thousand_operations_is_opened_by_a_click(opened) -> None:
