@@ -361,6 +361,26 @@ def test_a_layer_that_cannot_be_drawn_says_why(tmp_path):
     explorer.close()
 
 
+def test_the_graph_is_there_with_its_groups_closed_and_with_all_of_them_open(tmp_path):
+    x = y = keras.Input((6,), name="x")
+    for block in range(16):
+        for layer in range(3):
+            y = keras.layers.Dense(3, name=f"block{block}_dense{layer}")(y)
+    opened = aw.explore(keras.Model(x, keras.layers.Dense(2, name="head")(y)), np.ones((1, 6)), layer="head")
+    page = Page(opened.export_html(tmp_path / "page.html").path)
+    graph, layers = page.data["graph"], page.data["layers"]
+    blocks = [f"block{block}_*" for block in range(16)]
+    shown = [[node["address"] for node in drawing["nodes"]] for drawing in graph["drawings"]]
+    assert shown == [["x", *blocks, "head"], [layer["address"] for layer in layers]]
+    place = next(i for i, layer in enumerate(layers) if layer["address"] == "block7_dense1")
+    assert [boxes[place] for boxes in graph["boxes"]] == ["block7_*", "block7_dense1"]
+    whole = opened.export_html(tmp_path / "page.html")
+    made = opened.export_html(tmp_path / "page.html", max_bytes=whole.bytes * 9 // 10)
+    assert len(Page(made.path).data["graph"]["drawings"]) == 1
+    assert "What is inside the groups of the model graph." in made.left_out
+    opened.close()
+
+
 def test_a_head_with_one_unit_has_two_classes(tmp_path):
     explorer = aw.explore(*zoo.one_unit(), labels=["cat"])
     page, _ = exported(explorer, tmp_path)

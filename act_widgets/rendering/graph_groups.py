@@ -75,6 +75,13 @@ def visible_ancestor(graph: Graph, opened: Collection[str], address: str) -> str
     return next((a for a in enclosing(nodes, call) if a not in shown), call)
 
 
+def stand_ins(graph: Graph, opened: Collection[str]) -> dict[str, str]:
+    """Return for each call what stands for it in a drawing: its outermost closed group, or itself."""
+    nodes = {node.address: node for node in graph.nodes}
+    shown = frozenset(opened).intersection(groups(graph))
+    return {a: next((p for p in enclosing(nodes, a) if p not in shown), a) for a in nodes}
+
+
 def collapse(graph: Graph, opened: Collection[str]) -> Visible:
     """Return the graph with every group that is not in `opened` drawn as one node.
 
@@ -84,7 +91,7 @@ def collapse(graph: Graph, opened: Collection[str]) -> Visible:
     """
     nodes = {node.address: node for node in graph.nodes}
     holders = set(groups(graph))
-    shown = _shown(nodes, holders.intersection(opened))
+    shown = stand_ins(graph, opened)
     open_ones = {a for a in holders.intersection(opened) if shown[a] == a}
     edges = [(shown[e.source], shown[e.target]) for e in graph.edges if {e.source, e.target} <= shown.keys()]
     passed = _passed_through(open_ones, edges, nodes)
@@ -109,11 +116,6 @@ def enclosing(nodes: dict[str, Node], address: str) -> tuple[str, ...]:
         chain.append(parent)
         parent = nodes[parent].parent
     return tuple(reversed(chain))
-
-
-def _shown(nodes: dict[str, Node], opened: Collection[str]) -> dict[str, str]:
-    opened = frozenset(opened)
-    return {a: next((p for p in enclosing(nodes, a) if p not in opened), a) for a in nodes}
 
 
 def _passed_through(

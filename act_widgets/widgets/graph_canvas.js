@@ -166,8 +166,6 @@ class GraphView {
     // A group with several results keeps a node of its own, which has the address already.
     const choose = () => frame.selectable && this.select(frame.address);
     this.add(frame.address, frame, (sheet) => drawHead(sheet, frame), choose).head = true;
-    // A page without a kernel shows all groups open, for good.
-    if (this.state.get("fixed")) return;
     this.order.push({ address: frame.address, box: { x: frame.x, y: frame.y, width: 20, height: 20 },
                       make: (sheet) => drawClose(sheet, frame), action: () => this.toggle(frame.address, false) });
   }

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ...attribution import METHODS
+from ...keys import short_name
 from ...reading.ordering import INDEX
 from ...selection import Selection
 from ...session import Session
@@ -79,8 +80,11 @@ class Draft:
         self._entries: dict[int, dict[str, Any]] = {}
         self._blocks: dict[int, str] = {}
         self._said = without(plan, whole)
+        self._drawings = len(facts["graph"]["drawings"]) if facts["graph"] else 0
         self._facts = facts | {
-            "layers": [layer.for_page() for layer in self._layers],
+            "layers": [
+                layer.for_page() | {"name": short_name(layer.address, work.layers)} for layer in self._layers
+            ],
             "graph": self._graph(facts["graph"]) if facts["graph"] and plan.graph else None,
         }
 
@@ -95,6 +99,8 @@ class Draft:
         said = list(self._said)
         if self._facts["graph"] is None:
             said.append("The model graph.")
+        elif len(self._facts["graph"]["drawings"]) < self._drawings:
+            said.append("What is inside the groups of the model graph.")
         lost = self._work.batch_size - len(self._entries)
         if lost:
             said.insert(0, f"{lost} of {self._work.batch_size} samples.")
@@ -202,14 +208,17 @@ class Draft:
         return np.concatenate([against, values])
 
     def _graph(self, graph: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the drawing of the graph, and which layer of the page each of its boxes is."""
+        """Return the drawings of the graph that there is room for, and which layer of the page a box is."""
         places = {address: index for index, address in enumerate(self._plan.layers)}
-        made = {
-            "drawing": graph["drawing"],
-            "layers": {box: places[tap] for box, tap in graph["taps"].items() if tap in places},
-            "boxes": [graph["boxes"][address] for address in self._plan.layers],
-        }
-        return made if len(as_json(made)) < _SHARE_OF_GRAPH * self._room else None
+        for count in range(len(graph["drawings"]), 0, -1):
+            made = {
+                "drawings": graph["drawings"][:count],
+                "layers": {box: places[tap] for box, tap in graph["taps"].items() if tap in places},
+                "boxes": [[boxes[a] for a in self._plan.layers] for boxes in graph["boxes"][:count]],
+            }
+            if len(as_json(made)) < _SHARE_OF_GRAPH * self._room:
+                return made
+        return None
 
 
 def _not_offered(chosen: Selection) -> list[str]:

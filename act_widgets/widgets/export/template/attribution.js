@@ -34,7 +34,7 @@ function drawOverlay(map, { url, size }) {
   if (!canvas.hidden) drawHeat(canvas, map, size[0] * times, size[1] * times);
   $("attribution-bar").replaceChildren();
   if (!canvas.hidden) drawBar($("attribution-bar"), map.colours, { ...map, signed: isSigned });
-  note("attribution-note", "", data.names[explained()]);
+  note("attribution-note", null, data.names[explained()]);
 }
 
 function overlayWords(map, facts) {

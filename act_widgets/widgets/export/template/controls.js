@@ -28,12 +28,24 @@ const classList = new Model(
   ({ chosen: unit }) => choose({ target: unit === "predicted" ? null : Number(unit) }),
 );
 
-const graph = new Model({ drawing: {}, selected: "", height: 420, fixed: true });
-graph.send = ({ type, address }) => {
+const graph = new Model({ drawing: {}, selected: "", height: 420, index: [] });
+graph.send = ({ type, address, opened }) => {
   const layer = data.graph.layers[address];
   if (type === "select" && layer !== undefined) choose({ layer });
+  else if (type === "toggle") showGraph(opened);
   else graph.tell("selected");
 };
+
+// There are two drawings: all groups closed, and all open.
+function showGraph(isOpen) {
+  const { drawings, boxes } = data.graph;
+  const place = isOpen ? drawings.length - 1 : 0;
+  graph.boxes = boxes[place];
+  graph.values.selected = graph.boxes[chosen.layer];
+  graph.set("drawing", drawings[place]);
+  const groups = place < drawings.length - 1 ? ", or to open all groups" : "";
+  $("graph-note").textContent = `${drawings[place].nodes.length} boxes · click one to select it${groups}`;
+}
 
 let listed = null; // the sample whose classes are listed
 
@@ -94,7 +106,7 @@ function showControls(facts) {
   Object.assign($("page"), { max: Math.max(pages, 1), value: chosen.page + 1 });
   $("page-out").textContent = chosen.page + 1;
   for (const name of ["scale", "ground", "scope", "counts"]) press(name);
-  graph.set("selected", data.graph ? data.graph.boxes[chosen.layer] : "");
+  if (data.graph) graph.set("selected", graph.boxes[chosen.layer]);
 }
 
 let player = null;
@@ -114,9 +126,8 @@ function renderLists() {
   drawList(classList, $("classes"));
   reveal("graph-card", data.graph);
   if (!data.graph) return;
-  graph.values.drawing = data.graph.drawing;
+  showGraph(false);
   drawGraph(graph, $("graph"));
-  $("graph-note").textContent = `${data.graph.drawing.nodes.length} boxes · click one to select it`;
 }
 
 function listen() {

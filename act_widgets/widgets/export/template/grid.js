@@ -61,7 +61,7 @@ function drawGrid(facts, layer) {
   else drawEnds($("maps-bar"), withZero(all));
   $("colours").disabled = all.signed;
   const more = facts.channels < facts.total ? `the ${facts.channels} strongest in this file` : "";
-  note("maps-note", facts.address, [facts.words, more].filter(Boolean).join(" · "));
+  note("maps-note", facts, [facts.words, more].filter(Boolean).join(" · "));
   drawFrame();
 }
 

@@ -49,5 +49,5 @@ function drawHistogram(facts, layer) {
   const turned = `translate(11 ${(top + bottom) / 2}) rotate(-90)`;
   parts.push(svg("text", { transform: turned, "text-anchor": "middle" }, log ? "count (log)" : "count"));
   $("histogram").replaceChildren(...parts);
-  note("histogram-note", facts.address, isChannel ? `channel ${numberOf(facts, chosen.channel)}` : "all channels");
+  note("histogram-note", facts, isChannel ? `channel ${numberOf(facts, chosen.channel)}` : "all channels");
 }

@@ -10,7 +10,7 @@ function drawMap(facts, layer, photo) {
   reveal("map-opacity-line", facts.is_spatial && chosen.ground !== "alone");
   [drawStroke, drawLine, drawPlane][rank](facts, layer, photo);
   $("map-under").textContent = rank ? summary(layer, channel) : standing(facts, layer, channel);
-  note("map-note", facts.address, facts.of && `${facts.of} ${numberOf(facts, channel)}`);
+  note("map-note", facts, facts.of && `${facts.of} ${numberOf(facts, channel)}`);
 }
 
 function drawPlane(facts, layer, photo) {

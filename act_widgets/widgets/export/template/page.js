@@ -33,7 +33,7 @@ function drawLayer(facts, layer, photo) {
     drawHistogram(facts, layer);
   } else {
     $("map-under").textContent = facts.error;
-    for (const id of ["maps-note", "map-note", "histogram-note"]) note(id, facts.address, "");
+    for (const id of ["maps-note", "map-note", "histogram-note"]) note(id, facts, "");
   }
 }
 

@@ -43,9 +43,7 @@ const numberOf = (facts, place) => (facts.kept ? facts.kept[place] : place);
 
 const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
-const lastPart = (address) => address.slice(address.lastIndexOf("/") + 1);
-
 function note(id, layer, words) {
-  $(id).textContent = [layer && lastPart(layer), words].filter(Boolean).join(" · ");
-  $(id).title = [layer, words].filter(Boolean).join(" · ");
+  $(id).textContent = [layer && layer.name, words].filter(Boolean).join(" · ");
+  $(id).title = [layer && layer.address, words].filter(Boolean).join(" · ");
 }
