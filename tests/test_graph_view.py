@@ -119,15 +119,15 @@ def test_the_worst_is_chosen_and_then_the_next(view, model) -> None:
     view.colour_by = "parameters"
     shown(view)
     sizes = sorted(model.layers, key=lambda layer: -layer.count_params())
-    assert view._next.layout.display == ""
+    assert view._colours.worst.layout.display == ""
     for layer in sizes[:2]:
-        view._next.click()
+        view._colours.worst.click()
         assert layer.name in shown(view)
         assert view.session.selection.layer == view._canvas.flight["address"] == layer.name
         assert layer.name in text_of(view._under.value)
     view.colour_by = "type"
     shown(view)
-    assert view._next.layout.display == "none"
+    assert view._colours.worst.layout.display == "none"
     assert view.values == {}
     assert text_of(view._under.value) == ""
 
@@ -161,9 +161,9 @@ def test_a_name_that_is_no_measure_is_refused(view) -> None:
 
 
 def test_the_menu_offers_every_measure(view) -> None:
-    assert [name for _, name in view._colours.options] == ["type", *MEASURES]
+    assert [name for _, name in view._colours.menu.options] == ["type", *MEASURES]
     for name in MEASURES:
-        view._colours.set_state({"index": 1 + list(MEASURES).index(name)})
+        view._colours.menu.set_state({"index": 1 + list(MEASURES).index(name)})
         shown(view)
         assert view._canvas.drawing["scale"]["title"].startswith(MEASURES[name].title)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ipywidgets
 import numpy as np
 
-from ..errors import InputError, LayerKindError, listed, nearest
-from ..measures import MEASURES, Measured, Partial, measure_steps
+from ..errors import InputError, LayerKindError
 from ..model_graph import Graph
 from ..rendering import charts, pictures
 from ..rendering.graph_blocks import BLOCK, with_blocks
@@ -19,18 +19,18 @@ from ..rendering.graph_groups import ancestors, groups, visible_ancestor
 from ..rendering.graph_layout import Drawing, lay_out
 from ..rendering.graph_picture import paint, with_scale
 from ..rendering.graph_svg import describe
-from ..rendering.graph_tones import Tones, quantity
+from ..rendering.graph_tones import Tones
 from ..session import Session
 from . import text
 from .base import Stage, View
 from .face import Face
 from .graph_canvas import GraphCanvas
+from .graph_colours import TYPE, Coloured, Colours, Meaning
 from .kept import Kept
 from .recipe import Setting
 
 # Width and height of what a still picture shows of the graph.
 _ROOM = (560, 640)
-_TYPE = "type"
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,13 @@ class Asked:
         The groups that are open.
     around : str
         A call of which all groups around are open too; empty for none.
-    colour_by : str
-        The measure, or ``"type"``.
-    sample : int
-        The sample that is measured; -1 where that makes no difference.
-    target : object
-        The class that is measured; None where that makes no difference.
+    meaning : Meaning
+        What the colours tell.
     """
 
     opened: frozenset[str]
     around: str
-    colour_by: str
-    sample: int = -1
-    target: Any = None
+    meaning: Meaning
 
 
 @dataclass(frozen=True)
@@ -71,21 +65,23 @@ class LaidOut:
     drawing : Drawing
     opened : frozenset of str
         All groups that are open.
-    tones : Tones or None
-        What the colours mean, if not the type of each layer.
     described : dict
         What the page draws.
-    words : str
-        What was measured.
+    coloured : Coloured
+        What the colours mean, if not the type of each layer.
     """
 
     array: np.ndarray
     graph: Graph
     drawing: Drawing
     opened: frozenset[str]
-    tones: Tones | None
     described: dict[str, Any]
-    words: str = ""
+    coloured: Coloured
+
+    @property
+    def tones(self) -> Tones | None:
+        """The colours themselves."""
+        return self.coloured.tones
 
 
 class GraphView(View):
@@ -107,21 +103,15 @@ class GraphView(View):
 
     def __init__(self, session: Session) -> None:
         self._canvas = GraphCanvas(height=420)
-        options = [("layer type", _TYPE), *((measure.title, name) for name, measure in MEASURES.items())]
-        self._colours = ipywidgets.Dropdown(options=options, description="Colours", layout={"width": "auto"})
-        self._next = ipywidgets.Button(description="Worst", layout={"width": "auto"})
+        self._colours = Colours(session, self._with_blocks)
         self._under = ipywidgets.HTML(layout={"display": "none"})
-        self._next.tooltip = "Select the layer with the highest value; once more: the next"
         self._opened: frozenset[str] = frozenset()
         self._around = ""
         self._flight = ("", 0)
-        self._worst: tuple[Any, int] = (None, 0)
-        self._found = ""
         self._choosing = 0
         self._graph, self._drawing = Kept(), Kept()
-        self._measured: tuple[Any, Tones | None, str] = (None, None, "")
         super().__init__(session)
-        self._colours.observe(self.guarded(self._on_colour), names=["value"])
+        self._colours.menu.observe(self.guarded(self._on_colour), names=["value"])
 
     def _get_opened(self) -> tuple[str, ...]:
         if not self._around:
@@ -143,25 +133,19 @@ class GraphView(View):
     )
 
     def _get_colour(self) -> str:
-        return str(self._colours.value)
+        return self._colours.by
 
     def _set_colour(self, name: str) -> None:
-        known = (_TYPE, *MEASURES)
-        if name not in known:
-            raise InputError(
-                f"The graph has no colours by that name. Received: colour_by={name!r}. "
-                f"Expected: one of {listed(nearest(str(name), known, len(known)))}."
-            )
-        self._colours.value = name
+        self._colours.by = name
 
     colour_by = Setting(
-        _get_colour, _set_colour, doc='``"type"``, or the name of a measure in `MEASURES`.', usual=_TYPE
+        _get_colour, _set_colour, doc='``"type"``, or the name of a measure in `MEASURES`.', usual=TYPE
     )
 
     @property
     def values(self) -> dict[str, float]:
         """What the colours stand for, by the address of each call; empty for types of layers."""
-        tones = self._tones(self.key())
+        tones = self._colours.tones()
         return dict(tones.values) if tones else {}
 
     def build(self) -> list[ipywidgets.Widget]:
@@ -169,20 +153,14 @@ class GraphView(View):
         self._canvas.on_select(self.guarded(self._select))
         self._canvas.on_toggle(self.guarded(self._toggle))
         self._canvas.on_reveal(self.guarded(self._reveal))
-        self._next.on_click(self.guarded(lambda _: self.show_worst()))
-        row = ipywidgets.HBox([self._colours, self._next])
+        self._colours.worst.on_click(self.guarded(lambda _: self.show_worst()))
+        row = ipywidgets.HBox([self._colours.menu, self._colours.worst])
         row.add_class("aw-graph-row")
         return [row, Face(self._canvas), self._under]
 
     def key(self) -> Asked:
         """The groups that are open, and what the colours mean."""
-        name, chosen = self.colour_by, self.session.selection
-        if name == _TYPE:
-            return Asked(self._opened, self._around, name)
-        measure = MEASURES[name]
-        sample = chosen.sample if measure.per_sample or measure.per_target else -1
-        target = self.session.explained_target(chosen.sample) if measure.per_target else None
-        return Asked(self._opened, self._around, name, sample, target)
+        return Asked(self._opened, self._around, self._colours.meaning)
 
     def look(self) -> tuple[str, tuple[str, int]]:
         """The layer that is highlighted, and the one that is flown to."""
@@ -190,26 +168,14 @@ class GraphView(View):
 
     def is_ready(self, key: Asked) -> bool:
         """Whether the model was traced, and measured."""
-        is_known = key.colour_by == _TYPE or self._measured[0] == self._question(key)
-        return self.session.reader.has_graph and is_known
+        return self.session.reader.has_graph and self._colours.is_known(key.meaning)
 
     def stages(self, key: Asked) -> Iterator[Stage]:
         """Yield the graph, and its colours once they are measured."""
-        if key.colour_by == _TYPE:
-            yield Stage(self._laid_out(key))
-            return
-        question, measured = self._question(key), self._measured
-        if measured[0] != question:
-            is_same = measured[0] is not None and measured[0][1] == key.colour_by
-            before = (measured[1], "Colours of the choice before.") if is_same else (None, "")
-            meanwhile = self._laid_out(key, *before)
-            yield Stage(meanwhile, 0.0, MEASURES[key.colour_by].title)
-            for part in self._measuring(key):
-                if part.share < 1:
-                    yield Stage(meanwhile, part.share, f"{MEASURES[key.colour_by].title}: {part.words}")
-            measured = question, *self._coloured(key, part.result)
-            self._measured = measured
-        yield Stage(self._laid_out(key, *measured[1:]))
+        laid_out = Kept()
+        for step in self._colours.steps(key.meaning):
+            shown = laid_out.get(step.coloured, partial(self._laid_out, key, step.coloured))
+            yield Stage(shown, step.share, step.words)
 
     def draw(self, result: LaidOut) -> None:
         """Send the drawing if it is another one, highlight the layer, and fly where it is asked."""
@@ -222,9 +188,9 @@ class GraphView(View):
             self._canvas.drawing = result.described
         self._canvas.selected = self._highlighted(result)
         self._canvas.flight = {"address": address, "number": number} if number else {}
-        self._next.layout.display = "" if result.tones and result.tones.leaves else "none"
-        found = self._found if self._worst[0] == self._question(self.key()) else ""
-        said = " ".join(filter(None, (result.words, found)))
+        has_worst = result.tones is not None and bool(result.tones.leaves)
+        self._colours.worst.layout.display = "" if has_worst else "none"
+        said = " ".join(filter(None, (result.coloured.words, self._colours.found)))
         self._under.value, self._under.layout.display = text.caption(said), "" if said else "none"
         calls = sum(node.kind != BLOCK for node in result.graph.nodes)
         self.note(f"{calls} calls", hint="click one to select it")
@@ -251,20 +217,7 @@ class GraphView(View):
             If the colours tell types, or nothing has a value.
         """
         self.session.follow_weights()
-        tones = self._tones(self.key())
-        if tones is None:
-            raise LayerKindError("Nothing is the worst: the colours tell no numbers. Set colour_by first.")
-        if not tones.ranking:
-            raise LayerKindError(
-                f"Nothing is the worst: no call has a value of its own for '{self.colour_by}'. "
-                "Choose other colours."
-            )
-        question = self._question(self.key())
-        place = self._worst[1] + 1 if self._worst[0] == question else 0
-        self._worst = question, place
-        address = tones.ranking[place % len(tones.ranking)]
-        value = quantity(tones.leaves[address], tones.unit)
-        self._found = f"No. {place % len(tones.ranking) + 1} of {len(tones.ranking)}: {address}, {value}."
+        address = self._colours.next_worst()
         self._fly(address)
         tap = next(node.tap for node in self._with_blocks().nodes if node.address == address)
         if tap:
@@ -320,45 +273,22 @@ class GraphView(View):
             self._around = call
 
     def _on_colour(self, change: dict) -> None:
-        self._found = ""
+        self._colours.forget_found()
         self.refresh()
 
     def _with_blocks(self) -> Graph:
         graph = self.session.graph
         return self._graph.get(graph, lambda: with_blocks(graph))
 
-    def _question(self, key: Asked) -> tuple:
-        return self.session.version, key.colour_by, key.sample, key.target
-
-    def _tones(self, key: Asked) -> Tones | None:
-        """Return what the colours mean, measured to the end; None for types of layers."""
-        if key.colour_by == _TYPE:
-            return None
-        if self._measured[0] != self._question(key):
-            *_, last = self._measuring(key)
-            self._measured = self._question(key), *self._coloured(key, last.result)
-        return self._measured[1]
-
-    def _measuring(self, key: Asked) -> Iterator[Partial]:
-        self.session.follow_weights()
-        return measure_steps(self.session.reader, key.colour_by, max(key.sample, 0), lambda: key.target)
-
-    def _coloured(self, key: Asked, found: Measured) -> tuple[Tones, str]:
-        measure = MEASURES[key.colour_by]
-        tones = Tones(self._with_blocks(), measure.title, measure.unit, found.values, found.missing)
-        total = "" if found.total is None else f" In all: {quantity(found.total, measure.unit)}."
-        return tones, found.words + total
-
-    def _laid_out(self, key: Asked, tones: Tones | None = None, words: str = "") -> LaidOut:
+    def _laid_out(self, key: Asked, coloured: Coloured) -> LaidOut:
         graph = self._with_blocks()
         opened = key.opened.union(_around(graph, key.around))
         drawing = self._drawing.get((graph, opened), lambda: lay_out(graph, opened))
         calls = self.session.graph
         place = {node.address: index for index, node in enumerate(calls.nodes)}
         edges = [(place[edge.source], place[edge.target]) for edge in calls.edges]
-        return LaidOut(
-            np.array(edges).reshape(-1, 2), graph, drawing, opened, tones, describe(drawing, tones), words
-        )
+        described = describe(drawing, coloured.tones)
+        return LaidOut(np.array(edges).reshape(-1, 2), graph, drawing, opened, described, coloured)
 
 
 def _around(graph: Graph, call: str) -> tuple[str, ...]:
