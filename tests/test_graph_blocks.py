@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import act_widgets as aw
 from act_widgets.model_graph import Edge, Graph, Node
-from act_widgets.rendering.graph_blocks import BLOCK, FEW, with_blocks
+from act_widgets.rendering.block_tree import BLOCK
+from act_widgets.rendering.graph_blocks import FEW, with_blocks
 from act_widgets.rendering.graph_groups import ancestors, groups
 from act_widgets.rendering.graph_layout import lay_out
 from act_widgets.rendering.graph_svg import describe

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..model_graph import SCOPE, Graph, Node
+from ..model_graph import Graph, Node
+from .block_names import Item, Tokens, is_index, item_of, pattern_of
+from .block_tree import BLOCK, rebuilt, without_small_scopes
 from .graph_flow import edges_by_level, in_loops, in_order
 from .layer_families import is_minor
 
-BLOCK = "Block"
 # So many layers beside each other can be taken in; of more, repeated blocks are drawn as one box each.
 FEW = 40
-
-_TOKENS = re.compile(r"\d+|[^\W\d_]+|[_\W]+")
-Tokens = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Item:
-    """A call or a block among its siblings.
-
-    `prefix` and `suffix` are what its name begins and ends with; both empty for a name that Keras gave.
-    """
-
-    address: str
-    kind: str
-    prefix: Tokens = ()
-    suffix: Tokens = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +49,7 @@ def with_blocks(graph: Graph) -> Graph:
         With the same calls and edges; `parent` of some is a block. Blocks have the kind ``"Block"``, no tap,
         and addresses that no call has: ``conv2_block1_*``, ``*_3``, ``…mixed0`` (all up to ``mixed0``).
     """
-    graph = _without_small_scopes(graph)
+    graph = without_small_scopes(graph)
     nodes = {node.address: node for node in graph.nodes}
     edges = edges_by_level(graph, nodes)
     levels: dict[str, list[Node]] = defaultdict(list)
@@ -75,7 +59,7 @@ def with_blocks(graph: Graph) -> Graph:
     parents: dict[str, str] = {}
     for parent, siblings in levels.items():
         _Level(parent, siblings, edges[parent], taken).find(parents)
-    return _rebuilt(graph, parents) if parents else graph
+    return rebuilt(graph, parents) if parents else graph
 
 
 class _Level:
@@ -85,7 +69,7 @@ class _Level:
         self, parent: str, siblings: Sequence[Node], edges: Iterable[tuple[str, str]], taken: set[str]
     ) -> None:
         self._parent = parent
-        self._items = {node.address: _item(node) for node in siblings}
+        self._items = {node.address: item_of(node) for node in siblings}
         self._flows(edges)
         self._taken = taken
 
@@ -119,7 +103,7 @@ class _Level:
             named = [
                 (item.prefix[:length], item.address)
                 for item in self._items.values()
-                if item.address not in used and len(item.prefix) > length and _is_index(item.prefix, length)
+                if item.address not in used and len(item.prefix) > length and is_index(item.prefix, length)
             ]
             for key, members in self._alike(named):
                 used.update(members)
@@ -154,9 +138,9 @@ class _Level:
             for part in self._connected(self._with_between(members))
             if sum(not is_minor(self._items[a].kind) for a in part) > 1
         ]
-        patterns = Counter((_pattern(name), self._kinds(part)) for name, part in parts)
+        patterns = Counter((pattern_of(name), self._kinds(part)) for name, part in parts)
         repeated = {pattern for (pattern, _), count in patterns.items() if count > 1}
-        return [(name, part) for name, part in parts if _pattern(name) in repeated]
+        return [(name, part) for name, part in parts if pattern_of(name) in repeated]
 
     def _kinds(self, members: Iterable[str]) -> frozenset[str]:
         return frozenset(self._items[a].kind for a in members)
@@ -268,87 +252,16 @@ class _Level:
         """Put each block in the place of its items."""
         start = f"{self._parent}/" if self._parent else ""
         inside: dict[str, str] = {}
-        made: dict[str, _Item] = {}
+        made: dict[str, Item] = {}
         for block in blocks:
             address = start + block.name
             while address in self._taken:
                 address += "*"
             self._taken.add(address)
             inside.update(dict.fromkeys(block.items, address))
-            made[block.items[-1]] = _Item(address, BLOCK, block.prefix)
+            made[block.items[-1]] = Item(address, BLOCK, block.prefix)
             parents[address] = self._parent
         parents.update(inside)
         kept = (made.get(a, item) for a, item in self._items.items() if a in made or a not in inside)
         self._items = {item.address: item for item in kept}
         self._flows(self._joined(inside))
-
-
-def _item(node: Node) -> _Item:
-    tokens = tuple(_TOKENS.findall(node.name))
-    stem = "".join(token for token in tokens if token.isalpha()).lower()
-    # What Keras or TensorFlow called a layer by its class says nothing of where it belongs.
-    if stem == _letters(node.kind) or node.name.startswith("~"):
-        return _Item(node.address, node.kind)
-    suffix = tokens[-1:] if tokens[-1].isdigit() else ()
-    return _Item(node.address, node.kind, tokens, suffix)
-
-
-def _letters(kind: str) -> str:
-    return "".join(c for c in re.sub(r"V\d+$", "", kind) if c.isalpha()).lower()
-
-
-def _is_index(tokens: Tokens, length: int) -> bool:
-    """Whether the first tokens end with a number, or with a number and a letter such as ``2a``."""
-    last = tokens[length - 1]
-    return last.isdigit() or (
-        length > 1 and len(last) == 1 and last.isalpha() and tokens[length - 2].isdigit()
-    )
-
-
-def _pattern(tokens: Tokens) -> Tokens:
-    return tuple("#" if _is_index(tokens, i + 1) else token for i, token in enumerate(tokens))
-
-
-def _without_small_scopes(graph: Graph) -> Graph:
-    inside: dict[str, list[Node]] = defaultdict(list)
-    for node in graph.nodes:
-        inside[node.parent].append(node)
-    kinds = {
-        parent: held[0].kind
-        for parent, held in inside.items()
-        if len(held) == 1 and held[0].address not in inside
-    }
-    made = [
-        replace(node, kind=kinds[node.address]) if node.kind == SCOPE and node.address in kinds else node
-        for node in graph.nodes
-    ]
-    return replace(graph, nodes=tuple(made)) if made != list(graph.nodes) else graph
-
-
-def _rebuilt(graph: Graph, parents: dict[str, str]) -> Graph:
-    """Return a graph with the blocks in it, each after the last call inside it."""
-    calls = [replace(node, parent=parents.get(node.address, node.parent)) for node in graph.nodes]
-    blocks = parents.keys() - {node.address for node in calls}
-    inside: dict[str, list[Node]] = defaultdict(list)
-    for node in calls:
-        for block in _around(node.address, parents, blocks):
-            inside[block].append(node)
-    found = []
-    for node in calls:
-        found.append(node)
-        ending = [b for b in _around(node.address, parents, blocks) if inside[b][-1] is node]
-        found += [_block(block, inside[block], parents[block]) for block in ending]
-    return Graph(graph.name, tuple(found), graph.edges)
-
-
-def _around(address: str, parents: dict[str, str], blocks: Collection[str]) -> list[str]:
-    """Return the blocks around a call, innermost first."""
-    chain: list[str] = []
-    while (address := parents.get(address, "")) in blocks:
-        chain.append(address)
-    return chain
-
-
-def _block(address: str, members: Sequence[Node], parent: str) -> Node:
-    layers = {node.address.partition("#")[0]: node.parameters for node in members}
-    return Node(address, BLOCK, members[-1].shape, sum(layers.values()), parent)

@@ -14,7 +14,8 @@ import numpy as np
 from ..errors import InputError, LayerKindError
 from ..model_graph import Graph
 from ..rendering import charts, pictures
-from ..rendering.graph_blocks import BLOCK, with_blocks
+from ..rendering.block_tree import BLOCK
+from ..rendering.graph_blocks import with_blocks
 from ..rendering.graph_groups import ancestors, groups, visible_ancestor
 from ..rendering.graph_layout import Drawing, lay_out
 from ..rendering.graph_picture import paint, with_scale
