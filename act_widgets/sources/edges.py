@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..model_graph import Edge, Graph, Node
+from .recorder import Call
 from .replay import Logged
 from .trace import Trace
 
@@ -16,7 +18,9 @@ def read_graph(trace: Trace | Logged, name: str, parameters: int | None = None) 
     """Return the calls of `trace` as nodes, with an edge for each tensor from one into another."""
     calls = {tap.address: tap.call for tap in trace.taps.values()}
     owners: dict[str, str] = {t.op.name: calls[a] for a, t in trace.tensors.items()}
-    nodes = _input_nodes(trace, owners) + _call_nodes(trace)
+    made = {call.address for call in trace.calls}
+    nodes = _input_nodes(trace, owners)
+    nodes += call_nodes(trace, lambda call: call.parent if call.parent in made else "")
     known = {node.address for node in nodes}
     edges = dict.fromkeys(edge for edge in edges_between(trace.graph, owners) if edge.source in known)
     return Graph(name, tuple(nodes), tuple(edges), parameters)
@@ -32,18 +36,16 @@ def _input_nodes(trace: Trace | Logged, owners: dict[str, str]) -> list[Node]:
     return nodes
 
 
-def _call_nodes(trace: Trace | Logged) -> list[Node]:
-    first: dict[str, Any] = {}
-    for tap in trace.taps.values():
-        first.setdefault(tap.call, tap)
-    made = {call.address for call in trace.calls}
+def call_nodes(trace: Trace | Logged, parent_of: Callable[[Call], str]) -> list[Node]:
+    """Return the calls whose output can be looked at as nodes, each inside what is said to be its parent."""
+    first = {tap.call: tap for tap in reversed(trace.taps.values())}
     return [
         Node(
             call.address,
             call.kind,
             first[call.address].shape,
             call.parameters,
-            call.parent if call.parent in made else "",
+            parent_of(call),
             first[call.address].address,
         )
         for call in trace.calls

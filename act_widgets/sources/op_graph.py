@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..model_graph import SCOPE, Edge, Graph, Node
-from .edges import edges_between
+from .edges import call_nodes, edges_between
 from .op_trace import Operation
 from .trace import Trace
 
@@ -16,7 +16,7 @@ def read_op_graph(trace: Trace, name: str) -> Graph:
     A name scope is a node of kind ``Scope`` behind all that it holds; what leaves it, if it is one
     tensor alone, is what a click on it shows. An operation named as its scope stands for it.
     """
-    nodes = {node.address: node for node in _op_nodes(trace)}
+    nodes = {node.address: node for node in call_nodes(trace, lambda call: call.address.rpartition("/")[0])}
     owners = {tensor.op.name: tensor.op.name for tensor in trace.tensors.values()}
     edges = tuple(dict.fromkeys(edges_between(trace.graph, owners)))
     ends = {owner for output in trace.outputs if (owner := _owner(output, owners))}
@@ -60,21 +60,6 @@ def scopes_of(address: str) -> list[str]:
     """Return the scopes around an operation, outermost first."""
     parts = address.split("/")
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
-
-
-def _op_nodes(trace: Trace) -> list[Node]:
-    first = {tap.call: tap for tap in reversed(trace.taps.values())}
-    return [
-        Node(
-            call.address,
-            call.kind,
-            first[call.address].shape,
-            call.parameters,
-            call.address.rpartition("/")[0],
-            first[call.address].address,
-        )
-        for call in trace.calls
-    ]
 
 
 def _scope(scope: str, nodes: dict[str, Node], ends: Sequence[str], parameters: int) -> Node:
