@@ -49,7 +49,7 @@ format: $(BIN)/.test ## put code in shape, strip outputs from the notebooks
 
 test-oldest: ## the tests without a browser, on the oldest versions that pyproject.toml allows
 	$(OLDEST_PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --editable '.[samples]' $(OLDEST)
+	.venv-oldest/bin/python -m pip install --quiet --editable '.[samples,umap]' $(OLDEST)
 	.venv-oldest/bin/python -m pytest -W default $(OLDEST_TESTS)
 
 test-models: $(BIN)/.test ## read models of every kind, and write docs/models.md

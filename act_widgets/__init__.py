@@ -48,6 +48,7 @@ _HOMES = {
     "widgets.trust_panel": ("TrustPanel",),
     "widgets.predictions": ("Predictions",),
     "widgets.graph_view": ("GraphView",),
+    "widgets.projection": ("Projection",),
 }
 _MODULES = ("samples", "testing")
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -38,6 +38,7 @@ from .widgets.histogram import Histogram as Histogram
 from .widgets.layer_picker import LayerPicker as LayerPicker
 from .widgets.method_picker import MethodPicker as MethodPicker
 from .widgets.predictions import Predictions as Predictions
+from .widgets.projection import Projection as Projection
 from .widgets.sample_picker import SamplePicker as SamplePicker
 from .widgets.trust_panel import TrustPanel as TrustPanel
 

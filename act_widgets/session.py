@@ -31,6 +31,7 @@ from .reading.reader import Reader
 from .rendering.photos import Photos
 from .selection import Selection
 from .sources import Source, open_source
+from .statistics import projection
 from .target_names import class_name, target_name
 
 
@@ -417,6 +418,51 @@ class Session(HasTraits):
         """
         self.follow_weights()
         return measure(self.reader, name, sample, lambda: self.explained_target(sample), on_progress)
+
+    def project(
+        self,
+        layer: str | None = None,
+        method: str = "pca",
+        *,
+        features: str | None = None,
+        on_progress: Callable[[float, str], None] | None = None,
+        **params: Any,
+    ) -> projection.Projected:
+        """Return the samples of the batch as points: near to one another where a layer answers alike.
+
+        Parameters
+        ----------
+        layer : str, optional
+            Address of the layer; the one that is chosen if left out.
+        method : str
+            ``"pca"``, ``"tsne"`` or ``"umap"``.
+        features : str, optional
+            ``"flattened"``: every position of a channel counts. ``"averaged"``: the mean over positions
+            does. Flattened up to 4,096 values if left out, else averaged.
+        on_progress : callable, optional
+            Called as ``on_progress(share, words)``; the share is NaN where nobody can know it. What it raises
+            ends the work.
+        **params
+            ``standardise=False``, whether all values get the same variance; ``seed=0``; ``perplexity`` of
+            t-SNE, 30 or a third of the samples if left out; ``neighbours`` of UMAP.
+
+        Returns
+        -------
+        Projected
+            ``.points``, ``(batch, 2) float32``, ``.words`` for what was done, ``.explained`` variance of PCA,
+            ``.divergence`` of t-SNE, and the samples ``.left_out``.
+
+        Raises
+        ------
+        UnknownLayerError, LayerKindError, InputError
+            If there is no such layer, method or parameter, or the batch is too small.
+        ImportError
+            If the library is not installed.
+        """
+        self.follow_weights()
+        place = self.selection.layer if layer is None else layer
+        question = projection.asked(self.reader, place, method, features, params)
+        return projection.projected(self.reader, question, on_progress)
 
     def shuffled(self, seed: int = 0) -> Session:
         """Return a session on the same inputs whose model has the values of each weight array shuffled.

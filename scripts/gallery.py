@@ -21,6 +21,7 @@ from act_widgets.widgets.worker import worker_of
 from scripts import gallery_models as models
 session, lit, silenced, nested = models.shapes(), models.lit(), models.silenced(), models.nested()
 vectors, sequences, volumes, films = models.vectors(), models.sequences(), models.volumes(), models.films()
+behind = models.shapes("gap")
 tokens, attention = models.transformer("mix"), models.transformer("heads")
 every = [one for one in globals().values() if isinstance(one, aw.Session)]
 """
@@ -39,6 +40,8 @@ VIEWS = {
     "channel_view-over": "view = aw.ChannelView(session); view.ground = 'over the input'; view",
     "histogram": "aw.Histogram(session)",
     "histogram-range": "aw.Histogram(lit)",
+    "projection": "aw.Projection(behind)",
+    "projection-pictures": "view = aw.Projection(behind, method='tsne'); view.thumbnails = True; view",
     "attribution_view": "aw.AttributionView(session)",
     "trust_panel": "view = aw.TrustPanel(session); view.checks = ('Curves', 'Another class'); view",
     "predictions": "aw.Predictions(session)",

@@ -25,6 +25,13 @@ SETTINGS = {
     "AttributionView": {"opacity": 0.2},
     "TrustPanel": {"checks": ("Curves", "Another class")},
     "Predictions": {"count": 3},
+    "Projection": {
+        "method": "tsne",
+        "features": "averaged",
+        "thumbnails": True,
+        "parameters": {"perplexity": 3},
+        "classes": (3, "<b>x</b>") * 7,
+    },
     "GraphView": {"opened": ("tower",), "colour_by": "parameters"},
 }
 

@@ -36,6 +36,7 @@ VIEWS = (
     "TrustPanel",
     "Predictions",
     "GraphView",
+    "Projection",
 )
 
 

@@ -18,7 +18,8 @@ import pytest
 import act_widgets as aw
 from act_widgets.attribution.question import Pace
 from act_widgets.widgets.asked import Asked
-from act_widgets.widgets.base import Stage, View
+from act_widgets.widgets.base import View
+from act_widgets.widgets.stage import Stage
 
 from .cards import MASKS, Work, bars_of, caption_of, correlation, decoded, masks_in, settle, slow_model, small
 from .screen import text_of

@@ -18,11 +18,12 @@ from ..rendering.pictures import Picture, Scale
 from ..session import Session
 from . import text
 from .asked import Asked
-from .base import Stage, View
+from .base import View
 from .channel_view import fitted
 from .ground import Ground, ground_of
 from .kept import Kept
 from .recipe import of_control
+from .stage import Stage
 from .surface import Placed, Scene, Sheet, Surface
 
 _SIDE = 560

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,31 +17,11 @@ from ..session import Session
 from . import recipe, text
 from .card import Card
 from .parts import parts_of
+from .stage import Stage
 from .worker import worker_of
 
 # Seconds between pictures of work under way.
 _SELDOM = 0.2
-
-
-class Stage(NamedTuple):
-    """A result on the way to the last one.
-
-    Attributes
-    ----------
-    result : object
-        What `draw` takes.
-    share : float
-        How much of the work is done; 1 for the last stage.
-    words : str
-        What is done, and what is to come.
-    waits : bool
-        Whether the work goes on only when the user says so.
-    """
-
-    result: Any
-    share: float = 1.0
-    words: str = ""
-    waits: bool = False
 
 
 class View(Card):
@@ -151,7 +131,7 @@ class View(Card):
         if compute:
             return self.panels(self._result(self.key()))
         wanted, (known, stage) = self._wanted, self._latest
-        if wanted is not None and known == wanted[:2]:
+        if wanted is not None and known == wanted[:2] and not stage.is_empty:
             return self.panels(stage.result)
         return [charts.paragraph(self._failure or f"Not there yet: {self.working}.")]
 
@@ -233,7 +213,7 @@ class View(Card):
         """Return what is on the screen for a key, or all of it if that is nothing yet."""
         wanted = (self.session.version, key)
         known, stage = self._latest
-        if known != wanted:
+        if known != wanted or stage.is_empty:
             *_, stage = self.stages(key)
             self._latest = wanted, stage
         return stage.result
@@ -241,7 +221,7 @@ class View(Card):
     def _is_known(self, key: tuple[int, Hashable]) -> bool:
         """Whether what is to be shown for a key is there: the last stage, or one that was stopped at."""
         known, stage = self._latest
-        return known == key and (stage.share >= 1 or self._stop.value)
+        return known == key and (stage.is_whole or self._stop.value)
 
     def _advance(self, key: tuple[int, Hashable]) -> Stage:
         """Return the next stage for a key; the latest if there is no more, or the work is stopped."""
@@ -253,7 +233,7 @@ class View(Card):
             self._running = key, stages
         stage = next(stages)
         self._latest = key, stage
-        if stage.share >= 1:
+        if stage.is_whole:
             self._running = (None, iter(()))
         return stage
 
@@ -295,12 +275,14 @@ class View(Card):
 
     def _is_due(self, stage: Stage) -> bool:
         """Whether a stage is drawn: the page must keep up."""
-        is_rest = stage.share >= 1 or stage.waits or self._stop.value
+        if stage.is_empty:
+            return False
+        is_rest = stage.is_whole or stage.waits or self._stop.value
         return is_rest or time.monotonic() - self._drawn_at > _SELDOM
 
     def _tell_progress(self, key: tuple[int, Hashable, Hashable], stage: Stage) -> None:
         """Say how far the work is, and see that it goes on."""
-        if stage.share >= 1:
+        if stage.is_whole:
             self._shown = key
             self._show_stop("")
             self._busy.value = ""

@@ -17,7 +17,7 @@ from ..rendering.pictures import Picture
 from ..session import Session
 from .asked import Asked
 from .attribution_view import COLOURS, as_plane, scale_of
-from .base import Stage
+from .stage import Stage
 
 CURVES, SHUFFLED, OTHER, COMPLETE = "Curves", "Shuffled weights", "Another class", "Completeness"
 

@@ -32,10 +32,16 @@ from .layer_picker import LayerPicker
 from .method_picker import MethodPicker
 from .parts import parts_of
 from .predictions import Predictions
+from .projection import Projection
 from .sample_picker import SamplePicker
 from .still import Pictured
 from .task import Task
 from .trust_panel import TrustPanel
+
+# What begins otherwise than it does alone: a batch is projected when somebody asks for it.
+_BEGUN = {"projection": {"method": ""}}
+# Samples from which on points tell something.
+_CLOUD = 5
 
 
 class Views(NamedTuple):
@@ -54,6 +60,7 @@ class Views(NamedTuple):
     trust: TrustPanel
     predictions: Predictions
     channel_editor: ChannelEditor
+    projection: Projection
 
 
 class Explorer(Pictured):
@@ -83,6 +90,7 @@ class Explorer(Pictured):
             TrustPanel(session),
             Predictions(session),
             ChannelEditor(session),
+            Projection(session, **_BEGUN["projection"]),
         )
         self._head = ipywidgets.HTML()
         self._code = CodeButton(self.code)
@@ -109,7 +117,7 @@ class Explorer(Pictured):
         lines = recipe.session_code(self.session, self.selection.trait_names())
         lines.append("explorer = aw.Explorer(session)")
         for name, view in self.views._asdict().items():
-            lines += recipe.view_code(f"explorer.views.{name}", view)
+            lines += recipe.view_code(f"explorer.views.{name}", view, _BEGUN.get(name))
         return "\n".join([*lines, "explorer"])
 
     def still(self) -> np.ndarray:
@@ -184,7 +192,7 @@ class Explorer(Pictured):
             "grid",
             _area("model", v.sample_picker, v.layer_picker, v.graph),
             _area("channels", v.channel_slider, v.feature_maps, v.channel_editor, v.predictions),
-            _area("channel", v.channel_view, v.histogram),
+            _area("channel", v.channel_view, v.histogram, v.projection),
             _area("explaining", asking, v.attribution),
             v.trust,
         )
@@ -201,6 +209,8 @@ class Explorer(Pictured):
             columns[1].insert(1, v.channel_editor)
         if v.trust.checks:
             columns[3].append(v.trust)
+        if v.projection.method:
+            columns[2].append(v.projection)
         stills = [[view.still(compute) for view in column] for column in columns]
         return sheet.sheet(self.session.model_name, self._facts(), stills)
 
@@ -217,6 +227,7 @@ class Explorer(Pictured):
 
     def _tell(self) -> None:
         """Write the first line: the model, the batch, and how often the model ran."""
+        self.views.projection.layout.display = "" if self.session.batch_size >= _CLOUD else "none"
         done = self.session.stats()
         runs = done["varied_samples"]
         varied = f"{text.many(runs, 'run')} on changed inputs · " if runs else ""

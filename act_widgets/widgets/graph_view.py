@@ -23,12 +23,13 @@ from ..rendering.graph_svg import describe
 from ..rendering.graph_tones import Tones
 from ..session import Session
 from . import text
-from .base import Stage, View
+from .base import View
 from .face import Face
 from .graph_canvas import GraphCanvas
 from .graph_colours import TYPE, Coloured, Colours, Meaning
 from .kept import Kept
 from .recipe import Setting
+from .stage import Stage
 
 # Width and height of what a still picture shows of the graph.
 _ROOM = (560, 640)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..attribution import METHODS
@@ -59,12 +59,19 @@ def of_control(name: str, usual: Any, doc: str) -> Setting:
     return Setting(get, put, doc=doc, usual=usual)
 
 
-def changed_settings(view: Any) -> dict[str, Any]:
-    """Return the settings of a view that have another value than in a new one."""
+def changed_settings(view: Any, begun: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the settings of a view that have another value than in a new one.
+
+    Parameters
+    ----------
+    view : View
+    begun : mapping, optional
+        With which values a new one begins where it is, if these are others than the usual ones.
+    """
     found: dict[str, Any] = {}
     for kind in reversed(type(view).__mro__):
         for name, item in vars(kind).items():
-            if isinstance(item, Setting) and getattr(view, name) != item.usual:
+            if isinstance(item, Setting) and getattr(view, name) != (begun or {}).get(name, item.usual):
                 found[name] = getattr(view, name)
     return found
 
@@ -93,9 +100,9 @@ def session_code(session: Session, traits: Iterable[str]) -> list[str]:
     ]
 
 
-def view_code(name: str, view: Any) -> list[str]:
-    """Return the lines that change the settings of a view that the code calls `name`."""
-    return [f"{name}.{setting} = {value!r}" for setting, value in changed_settings(view).items()]
+def view_code(name: str, view: Any, begun: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the lines that change the settings of a view that the code calls `name`; see above."""
+    return [f"{name}.{setting} = {value!r}" for setting, value in changed_settings(view, begun).items()]
 
 
 def _choices(session: Session, traits: set[str]) -> list[str]:

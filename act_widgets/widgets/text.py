@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -133,7 +134,9 @@ def alert(error: BaseException) -> str:
 
 
 def progress(share: float, text: str) -> str:
-    """Return a bar that says how much is done."""
+    """Return a bar that says how much is done; one that only moves if the share is NaN."""
+    if math.isnan(share):
+        return busy(text)
     percent = f"{share:.0%}"
     return (
         f'<div class="aw-busy" role="progressbar" aria-label="{escape(text)}" '

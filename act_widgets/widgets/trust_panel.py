@@ -16,11 +16,12 @@ from ..session import Session
 from . import text
 from .asked import Asked
 from .attribution_view import LONG, duration
-from .base import Stage, View
+from .base import View
 from .channel_view import fitted
 from .checks import COMPLETE, CURVES, OTHER, SHUFFLED, Checker, Checks
 from .parts import close_whole
 from .recipe import Setting
+from .stage import Stage
 from .surface import Box, Placed, Scene, Sheet, Surface
 
 _SIDE = 180

@@ -40,6 +40,7 @@ VIEWS = (
     "LayerPicker",
     "MethodPicker",
     "Predictions",
+    "Projection",
     "SamplePicker",
     "TrustPanel",
 )
