@@ -63,6 +63,22 @@ def test_r01_a_hidden_layer_of_a_subclassed_model_from_a_graph_and_its_session()
     np.testing.assert_allclose(hidden, np.maximum(x @ kernel + bias, 0), rtol=1e-4, atol=1e-5)
 
 
+def test_r07_pca_and_tsne_of_a_layer(two_dense):
+    model, _ = two_dense
+    x, layer = batch(40, 10), model.layers[0]
+
+    by_pca = aw.Session(model, x).project(layer.name)
+    by_tsne = aw.Session(model, x).project(layer.name, "tsne")
+
+    hidden = np.maximum(x @ layer.kernel.numpy() + layer.bias.numpy(), 0)
+    variances = np.linalg.eigvalsh(np.cov(hidden.T))[::-1]
+    np.testing.assert_allclose(by_pca.points.var(0, ddof=1), variances[:2], rtol=1e-4)
+    np.testing.assert_allclose(by_pca.explained, variances[:2] / variances.sum(), rtol=1e-4)
+    nearest = np.linalg.norm(hidden[:, None] - hidden, axis=-1).argsort(1)[:, 1:6]
+    apart = np.linalg.norm(by_tsne.points[:, None] - by_tsne.points, axis=-1)
+    assert np.take_along_axis(apart, nearest, 1).mean() < 0.7 * apart.mean()
+
+
 def test_r11_chosen_layers_are_tapped_during_inference(two_dense):
     model, x = two_dense
     first, second = model.layers
