@@ -32,6 +32,8 @@ class Stopwatch(Recorder):
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)
+        self.follows = False
+        self._stack[-1].listens = False
         self.seconds: dict[str, float] = {}
         self._own = 0.0
         self._on_gpu = on_gpu()

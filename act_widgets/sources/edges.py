@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..model_graph import Edge, Graph, Node
+from .op_kinds import SHAPE_ONLY
 from .recorder import Call
 from .replay import Logged
 from .trace import Trace
-
-# What a tensor's shape decides is no flow of its values.
-SHAPE_ONLY = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"}
 
 
 def read_graph(trace: Trace | Logged, name: str, parameters: int | None = None) -> Graph:

@@ -20,7 +20,7 @@ from .graph_inputs import FedInputs, example_fed, read_fed
 from .inputs import Inputs
 from .loader import Loader
 from .op_graph import read_op_graph, scopes_of
-from .op_trace import PASS_ON
+from .op_kinds import PASS_ON
 from .protocol import BackwardPass, Counted, Gradients, Reading, Timed
 from .raw_graph import RawGraph
 from .recorder import Call

@@ -12,7 +12,7 @@ import functools
 import inspect
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -22,6 +22,9 @@ import tensorflow as tf
 from keras.src.backend.common.name_scope import name_scope
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from keras.src.utils import backend_utils
+from tensorflow.python import pywrap_tfe
+from tensorflow.python.eager import execute
+from tensorflow.python.framework import func_graph
 
 from .libraries import is_layer, is_legacy, layer_classes, sublayers
 
@@ -40,6 +43,15 @@ class CallListener(Protocol):
 
     def is_direct(self, layer: Any) -> bool:
         """Whether ``layer.call`` runs without its ``__call__``, on a layer of the model."""
+
+    follows: bool
+    """Whether it is told of operations too."""
+
+    def operation(self, kind: str, given: Sequence[Any], outputs: Any) -> Any:
+        """Hear of an operation, and return the outputs that its caller is to receive."""
+
+    def fold(self, name: str, make: Callable, args: tuple, kwargs: dict) -> Any:
+        """Make one of what a function computes that calls the author's own code, perhaps again and again."""
 
     def note(self, name: str, kind: str, tensor: Any) -> Any:
         """Keep what the call under way computes without a layer, and return what it is to go on with."""
@@ -93,11 +105,13 @@ def _compiled_call(original: Callable) -> Callable:
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         function = self.python_function
         libraries = getattr(function, "__module__", "").startswith(("keras.", "tensorflow."))
-        if _listener.get() is None or libraries:
+        listener = _listener.get()
+        if listener is None or libraries:
             return original(self, *args, **kwargs)
         # Traced inside our stateless scope, the user's compiled function would keep that trace
         # for good and never update its state again: run its Python body instead.
-        return tf.autograph.to_graph(function)(*args, **kwargs) if _in_graph() else function(*args, **kwargs)
+        run = tf.autograph.to_graph(function) if _in_graph() else function
+        return listener.fold(getattr(function, "__name__", ""), run, args, kwargs)
 
     return __call__
 
@@ -185,6 +199,67 @@ def _silent(original: Callable) -> Callable:
     return method
 
 
+def _folded(name: str, original: Callable) -> Callable:
+    @functools.wraps(original)
+    def folded(*args: Any, **kwargs: Any) -> Any:
+        listener = _listener.get()
+        if listener is None:
+            return original(*args, **kwargs)
+        return listener.fold(name, original, args, kwargs)
+
+    return folded
+
+
+def _run_operation(original: Callable) -> Callable:
+    def TFE_Py_FastPathExecute(context: Any, kind: str, name: Any, *given: Any) -> Any:  # noqa: N802
+        outputs = original(context, kind, name, *given)
+        listener = _listener.get()
+        return outputs if listener is None else listener.operation(kind, given, outputs)
+
+    return TFE_Py_FastPathExecute
+
+
+def _run_slowly(original: Callable) -> Callable:
+    def execute(op_name: Any, num_outputs: int, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = original(op_name, num_outputs, inputs, *args, **kwargs)
+        listener = _listener.get()
+        kind = op_name.decode() if isinstance(op_name, bytes) else str(op_name)
+        return outputs if listener is None else listener.operation(kind, inputs, outputs)
+
+    return execute
+
+
+def _built_operation(original: Callable) -> Callable:
+    def _create_op_internal(self: Any, op_type: str, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        built = original(self, op_type, inputs, *args, **kwargs)
+        listener = _listener.get()
+        if listener is not None:
+            listener.operation(op_type, list(inputs), built.outputs)
+        return built
+
+    return _create_op_internal
+
+
+_FOLDED = {
+    tf: (
+        *("case", "cond", "foldl", "foldr", "map_fn", "numpy_function", "py_function", "scan", "switch_case"),
+        *("vectorized_map", "while_loop"),
+    ),
+    keras.ops: (
+        *("associative_scan", "cond", "fori_loop", "map", "scan", "switch", "vectorized_map", "while_loop"),
+    ),
+}
+
+
+def _followed() -> Iterator[tuple[Any, str, Callable]]:
+    """Yield the functions that run or build operations, and those that call back the code they are given."""
+    yield pywrap_tfe, "TFE_Py_FastPathExecute", _run_operation
+    yield execute, "execute", _run_slowly
+    yield func_graph.FuncGraph, "_create_op_internal", _built_operation
+    for library, names in _FOLDED.items():
+        yield from ((library, name, functools.partial(_folded, name)) for name in names)
+
+
 def _exchanges(model: Any) -> Iterator[tuple[Any, str, Callable]]:
     """Yield each method or function to exchange, and what wraps it."""
     yield keras.Operation, "__call__", _operation_call
@@ -227,7 +302,7 @@ def _restore(exchanges: Iterable[tuple[Any, str, Callable]]) -> None:
 @contextmanager
 def intercept(listener: CallListener, model: Any) -> Iterator[None]:
     """Send every layer and operation call of this thread to `listener` while it calls `model`."""
-    exchanges = list(_exchanges(model))
+    exchanges = [*_exchanges(model), *(_followed() if listener.follows else ())]
     with _lock:
         _exchange(exchanges)
     token = _listener.set(listener)

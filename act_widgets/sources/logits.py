@@ -37,7 +37,7 @@ def find_logits(output: Any) -> tuple[Any, str | None]:
         kind = tensor.op.type
         if kind in _ACTIVATIONS and _same_units(tensor.op.inputs[0], output):
             return tensor.op.inputs[0], _ACTIVATIONS[kind]
-        if kind not in _PASS_ON:
+        if kind not in _PASS_ON or not tensor.op.inputs:
             return output, None
         tensor = tensor.op.inputs[0]
 

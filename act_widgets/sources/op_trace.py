@@ -23,14 +23,13 @@ from tensorflow.python.ops import handle_data_util
 
 from ..errors import ModelError, listed
 from ..keys import Tap
-from .edges import SHAPE_ONLY
 from .inlining import op_name, tensor_name
+from .op_kinds import PASS_ON, SHAPE_ONLY, holds_numbers
 from .raw_graph import RawGraph, fed_part
 from .recorder import INSIDE, Call
 from .subgraph import upstream
 from .trace import ENTRIES, EXITS, TENSOR, Trace
 
-PASS_ON = {"Identity", "IdentityN", "StopGradient", "PreventGradient", "Snapshot"}
 _UNLISTED = PASS_ON | SHAPE_ONLY
 
 
@@ -245,9 +244,7 @@ def _readable(op: Any) -> Iterator[Any]:
 
 
 def _holds_numbers(tensor: Any) -> bool:
-    kind = tensor.dtype.base_dtype
-    is_plain = kind.is_floating or kind.is_integer or kind.is_bool or kind.is_complex or kind == tf.string
-    return is_plain and not kind.is_quantized and not tensor.op.type.endswith("Summary")
+    return holds_numbers(tensor) and not tensor.op.type.endswith("Summary")
 
 
 def _address(tensor: Any) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -14,10 +14,13 @@ from keras.src.utils.naming import to_snake_case
 
 from ..errors import ModelError
 from ..keys import Tap
-from .libraries import is_a, is_layer, own_layers, sublayers
+from .authored import called, held, in_one_word, is_authored
+from .channel_axes import axis_of_outputs
+from .frames import Frame, is_loop
+from .libraries import is_a, is_layer, is_legacy, own_layers, sublayers
+from .operations import Entry, Operations, Place, own_identity
 from .protocol import named_path
 
-_CHANNELS_FIRST = "channels_first"
 STEP = "it is called once per time step, inside the loop of its layer"
 INSIDE = "it is made inside a loop, a branch or a compiled function"
 UNCALLED = "the model does not call it for these inputs"
@@ -47,31 +50,6 @@ class Call:
     operations: Sequence[int] | None = None
 
 
-@dataclass
-class _Frame:
-    """A call that is under way: what its inner calls are named after."""
-
-    address: str
-    operation: Any = None
-    is_loop: bool = False
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @cached_property
-    def operations(self) -> frozenset[int]:
-        """What was put into the model when it was built."""
-        return frozenset(map(id, getattr(self.operation, "operations", None) or ()))
-
-    def inner(self, name: str) -> str:
-        """Return the address of the next inner call of this name."""
-        nth = self.counts[name] = self.counts.get(name, 0) + 1
-        last = name if nth == 1 else f"{name}#{nth}"
-        if nth > 1:
-            if last in self.counts:  # a layer may itself be called "conv#2"
-                return self.inner(name)
-            self.counts[last] = 1
-        return f"{self.address}/{last}" if self.address else last
-
-
 class Recorder:
     """Listens to one call of a model and keeps its tensors under their addresses.
 
@@ -86,6 +64,11 @@ class Recorder:
         out, an eager call goes on with its own, and a traced one with an identity of each.
     is_settled : bool
         Whether the model was called before, so that this call makes no variables.
+    hear : callable, optional
+        Given each operation's kind, tensors and outputs in an eager call, those of the libraries' layers too.
+    put : callable, optional
+        Given the place of a tensor that an eager call computes without a layer, and the tensor, returns the
+        one that the model goes on with.
 
     Attributes
     ----------
@@ -97,6 +80,10 @@ class Recorder:
         The tensors themselves.
     unreachable : dict of str to str
         Addresses that could not be kept, with the reason.
+    places : dict of str to tuple
+        Where the tensors were made that the model's own code computes without a layer.
+    follows : bool
+        Whether operations are of interest.
     """
 
     def __init__(
@@ -105,6 +92,8 @@ class Recorder:
         graph: Any = None,
         replace: Callable[[str, Any], Any] | None = None,
         is_settled: bool = False,
+        hear: Callable[[str, Sequence[Any], Any], None] | None = None,
+        put: Callable[[Place, Any], Any] | None = None,
     ) -> None:
         self.graph = graph
         self.calls: list[Call] = []
@@ -114,9 +103,15 @@ class Recorder:
         self.is_settled = is_settled
         self._replace = (lambda _, tensor: own_identity(tensor)) if graph is not None else replace
         self._model = model
-        self._members = frozenset(map(id, sublayers(model)))
-        self._stack = [_Frame("", model)]
-        self._axes: dict[int, int] = {}
+        layers = sublayers(model)
+        self._members = frozenset(map(id, layers))
+        self._hear = hear
+        self._operations = Operations(graph, put)
+        self._order: dict[str, int] = {}
+        self._is_marked = not is_legacy(model)
+        self.places: dict[str, Place] = {}
+        self.follows = hear is not None or any(map(is_authored, layers))
+        self._stack = [Frame("", model, listens=is_authored(model))]
         self._called = {id(model): ""}
 
     def is_direct(self, layer: Any) -> bool:
@@ -125,40 +120,86 @@ class Recorder:
 
     def given(self, names: Sequence[str], tensors: Sequence[Any]) -> list[Any]:
         """Return the tensors that the model is called on, given its inputs and their addresses."""
-        if self._replace is None:
-            return list(tensors)
-        return [self._replace(name, tensor) for name, tensor in zip(names, tensors, strict=True)]
+        given = list(tensors)
+        if self._replace is not None and self.graph is None:
+            given = [self._replace(name, tensor) for name, tensor in zip(names, tensors, strict=True)]
+        for tensor in given:
+            self._operations.know(tensor)
+        return given
 
     def call(self, operation: Any, original: Callable, args: tuple, kwargs: dict) -> Any:
         """Make the call under the address that its place in the model gives it."""
         above = self._stack[-1]
         if operation is self._model and len(self._stack) == 1:
-            return original(operation, *args, **kwargs)
+            outputs = original(operation, *args, **kwargs)
+            self._list(above, outputs)
+            self.taps = {a: self.taps[a] for a in sorted(self.taps, key=self._order.__getitem__)}
+            self.calls.sort(key=lambda call: self._order[call.address])
+            return outputs
+        if above.listens:
+            self._operations.read((args, kwargs))
         address = above.inner(self._name(operation))
         self._called.setdefault(id(operation), address)
-        self._stack.append(_Frame(address, operation, _is_loop(operation)))
-        first = self._position()
+        loops = is_loop(operation)
+        listens = not loops and not self._in_loop and self._is_authored(operation)
+        self._stack.append(Frame(address, operation, loops, listens))
+        first = self._operations.position()
         try:
             outputs = original(operation, *args, **kwargs)
+            self._list(self._stack[-1], outputs)
         finally:
             self._stack.pop()
-        if any(frame.is_loop for frame in self._stack):
+        if self._in_loop:
             self.unreachable[self._once(address)] = STEP
             return outputs
-        made = None if self.graph is None else range(first, self._position())
         kind, parameters = type(operation).__name__, self._parameters(operation)
+        made = None if self.graph is None else range(first, self._operations.position())
+        above.made += [] if made is None else [made]
         self.calls.append(Call(address, kind, above.address, parameters, made))
+        self._order[address] = self._operations.tick()
         weighs = is_a(operation, "Softmax") and "Attention" in type(above.operation).__name__
-        axis = 1 if weighs and outputs.shape.rank == 4 else _channel_axis(operation, args, self._axes)
+        given = map(self._operations.axis, keras.tree.flatten(args))
+        axis = 1 if weighs and outputs.shape.rank == 4 else axis_of_outputs(operation, given)
         return self._keep(address, operation, outputs, axis)
+
+    def operation(self, kind: str, given: Sequence[Any], outputs: Any) -> Any:
+        """Hear of an operation, and return the outputs that its caller is to receive."""
+        above = self._stack[-1]
+        if self._hear is not None:
+            self._hear(kind, given, outputs)
+        if not above.listens:
+            return outputs
+        frame = sys._getframe()
+        return self._operations.hear(
+            kind, given, outputs, lambda: called(frame, self._is_marked), above.entries
+        )
+
+    def fold(self, name: str, make: Callable, args: tuple, kwargs: dict) -> Any:
+        """Make one entry of a loop, a branch or a compiled function; layers inside have their own."""
+        above = self._stack[-1]
+        caller = sys._getframe(1)
+        by = called(caller, self._is_marked) if above.listens else None
+        if not above.listens or (by is not None and by.frame is not caller):
+            return make(*args, **kwargs)
+        entry = None
+        if by is not None:
+            self._operations.read((args, kwargs, list(map(held, (make, *args, *kwargs.values())))))
+            entry = self._operations.begin(in_one_word(name), above.entries, self._operations.position())
+        above.listens = False
+        try:
+            outputs = make(*args, **kwargs)
+            return outputs if entry is None else self._operations.whole(entry, outputs)
+        finally:
+            above.listens = True
 
     def note(self, name: str, kind: str, tensor: Any) -> Any:
         """Keep what the call under way computes without a layer, and return what it is to go on with."""
-        if any(frame.is_loop for frame in self._stack):
+        if self._in_loop:
             return tensor
         above = self._stack[-1]
         address = above.inner(f"~{name}")
         self.calls.append(Call(address, kind, above.address, 0))
+        self._order[address] = self._operations.tick()
         return self._keep_one(address, "", kind, tensor, 1 if tensor.shape.rank == 4 else -1)
 
     def allow(self, layer: Any) -> None:
@@ -184,9 +225,28 @@ class Recorder:
                     self.unreachable.setdefault(address, UNCALLED)
                 seen.add(id(inner))
 
-    def _position(self) -> int:
-        """Return how many operations the graph has."""
-        return 0 if self.graph is None else self.graph.num_operations()
+    @property
+    def _in_loop(self) -> bool:
+        return any(frame.is_loop for frame in self._stack)
+
+    def _is_authored(self, operation: Any) -> bool:
+        """Whether the ``call`` that begins is the author's own, and heard of when it begins."""
+        return id(operation) in self._members and is_authored(operation)
+
+    def _list(self, frame: Frame, outputs: Any) -> None:
+        """List what a call computed without a layer; what it returns is its own output."""
+        is_outermost = len(self._stack) == 1
+        listed = self._operations.settle(frame.entries, outputs, is_outermost) if frame.entries else []
+        addresses: dict[Entry, str] = {}
+        for entry, name, result, tensor in listed:
+            if entry not in addresses:
+                addresses[entry] = call = frame.inner(f"~{entry.name}")
+                made = None if self.graph is None else frame.own(range(entry.start, entry.end))
+                self.calls.append(Call(call, entry.kind, frame.address, 0, made))
+                self._order[call] = entry.at
+            address = self._tap(addresses[entry], name, entry.kind, tensor, result.axis)
+            self._order[address] = entry.at
+            self.places[address] = result.place
 
     def _once(self, address: str) -> str:
         """Return an address inside a loop without the number of the time step."""
@@ -213,64 +273,44 @@ class Recorder:
         return outputs if self._replace is None else keras.tree.pack_sequence_as(outputs, kept)
 
     def _keep_one(self, call: str, name: str, kind: str, tensor: Any, axis: int) -> Any:
-        address = f"{call}:{name}" if name else call
-        while address in self.taps:  # a layer may itself be called "x:1"
-            address += "#2"
+        address = self._free(call, name)
         if not isinstance(tensor, tf.Tensor):
             if tensor is not None:
                 self.unreachable[address] = f"it is a {type(tensor).__name__}, not a dense tensor"
             return tensor
-        if not _is_value(tensor) and tensor.graph is not self.graph:
+        if not self._operations.is_ours(tensor):
             self.unreachable[address] = INSIDE
             return tensor
         if self._replace is not None:
             tensor = self._replace(address, tensor)
+        elif self._operations.is_result(tensor):  # the layer passes on what was computed without one
+            tensor = own_identity(tensor)
+        self._tap(call, name, kind, tensor, axis)
+        self._operations.know(tensor, self.taps[address].channel_axis)
+        return tensor
+
+    def _free(self, call: str, name: str) -> str:
+        address = f"{call}:{name}" if name else call
+        while address in self.taps:  # a layer may itself be called "x:1"
+            address += "#2"
+        return address
+
+    def _tap(self, call: str, name: str, kind: str, tensor: Any, axis: int) -> str:
+        """Keep a tensor, and return its address."""
+        address = self._free(call, name)
         known = tensor.shape
         shape = tuple(known) if known.rank is not None else ()
         axis = axis if len(shape) > 2 else -1
         batched = (None, *shape[1:])[: len(shape)]
         self.taps[address] = Tap(address, kind, batched, tensor.dtype.name, axis, call)
         self.tensors[address] = tensor
-        self._axes[id(tensor)] = axis
-        return tensor
+        self._order[address] = self._operations.tick()
+        return address
 
     def _parameters(self, operation: Any) -> int:
         """Return a layer's number of weights; only the graph shows them, and counting takes time."""
         counted = self._replace is not None and is_layer(operation) and operation.built
         return operation.count_params() if counted else 0
-
-
-def _is_loop(operation: Any) -> bool:
-    """Whether a layer calls its cell in a loop; one that is unrolled calls it step by step."""
-    return is_a(operation, "RNN", "ConvRNN") and not getattr(operation, "unroll", False)
-
-
-# Their outputs have an order of axes of their own.
-_REORDERING = ("Permute", "Reshape", "RNN", "Dense", "EinsumDense", "MultiHeadAttention", "Embedding")
-
-
-def _channel_axis(operation: Any, args: tuple, axes: dict[int, int]) -> int:
-    """Return the channel axis of an operation's outputs: stated, or that of what it was given."""
-    stated = getattr(operation, "data_format", None)
-    if isinstance(stated, str):
-        return 1 if stated == _CHANNELS_FIRST else -1
-    if is_a(operation, *_REORDERING):
-        return -1
-    given = (axes[id(leaf)] for leaf in keras.tree.flatten(args) if id(leaf) in axes)
-    return next(given, -1)
-
-
-def _is_value(tensor: Any) -> bool:
-    return hasattr(tensor, "numpy")
-
-
-def own_identity(tensor: Any) -> Any:
-    """Return a tensor of its own: layers that change nothing would share their input's."""
-    copy = tf.identity(tensor)
-    for mark in ("_keras_mask", "_keras_logits"):
-        if hasattr(tensor, mark):
-            setattr(copy, mark, getattr(tensor, mark))
-    return copy
 
 
 def _output_name(path: tuple[Any, ...], outputs: Any) -> str:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework import op_callbacks
 
 from ..errors import ModelError
 from ..keys import Score, Tap
 from . import eager
 from .inputs import Inputs
 from .logits import confirmed, find_logits
+from .operations import Place, flat, own_identity
 from .protocol import (
     MAIN,
     OUTPUT,
@@ -29,12 +27,9 @@ from .protocol import (
     output_name,
     unnamed_inputs,
 )
-from .recorder import Call, Recorder, own_identity
+from .recorder import Call, Recorder
 from .scores import masked_score
 from .subgraph import upstream
-
-# TensorFlow switches its callbacks on for all threads at once.
-_logging = threading.RLock()
 
 
 @dataclass(eq=False)
@@ -80,22 +75,14 @@ class OperationLog:
             tensor.value = None
         self._tensors = {}
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Log every operation that this thread runs."""
-        with _logging:
-            op_callbacks.add_op_callback(self._on_operation)
-            try:
-                yield
-            finally:
-                op_callbacks.remove_op_callback(self._on_operation)
+    def hear(self, kind: str, given: Sequence[Any], outputs: Any) -> None:
+        """Log an operation, unless it is one of a graph."""
+        made = flat([outputs])
+        if all(isinstance(tensor, tf.Tensor) and hasattr(tensor, "numpy") for tensor in made):
+            tensors = [leaf for leaf in flat(given) if isinstance(leaf, tf.Tensor) and hasattr(leaf, "numpy")]
+            self._add(kind, [self[tensor] for tensor in tensors], made)
 
-    def _on_operation(self, kind: Any, inputs: Any, _: Any, outputs: Any, *__: Any, **where: Any) -> None:
-        if where.get("graph") is None:
-            self._add(kind, [self[tensor] for tensor in inputs], outputs)
-
-    def _add(self, kind: Any, inputs: list[LoggedTensor], outputs: Sequence[Any]) -> None:
-        kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+    def _add(self, kind: str, inputs: list[LoggedTensor], outputs: Sequence[Any]) -> None:
         op = LoggedOperation(f"{len(self.operations)}", kind, inputs)
         self.operations.append(op)
         for index, tensor in enumerate(outputs):
@@ -114,6 +101,7 @@ class Logged:
     outputs: dict[str, LoggedTensor]
     main: LoggedTensor
     unreachable: dict[str, str]
+    places: dict[str, Place]
 
     def explained(self, score: Score) -> frozenset[str]:
         """Return the addresses that the scores depend on."""
@@ -175,6 +163,7 @@ class Replay:
             outputs=ends,
             main=main,
             unreachable=recorder.unreachable,
+            places=recorder.places,
         )
 
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None) -> Reading:
@@ -205,6 +194,7 @@ class Replay:
             raise self._no_rule()
         log = OperationLog()
         watched: dict[str, Any] = {}
+        spot = None if asked.edited is None else self._spot(inputs, asked.edited)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
 
             def watch(address: str, tensor: Any) -> Any:
@@ -215,12 +205,27 @@ class Replay:
                     watched[address] = own
                 return own
 
-            recorder, given, outputs = self._call(inputs, log, watch)
+            def watch_made(place: Place, tensor: Any) -> Any:
+                own = tf.constant(known[asked.edited or ""], tensor.dtype) if place == spot else tensor
+                if own.dtype.is_floating or own.dtype.is_complex:
+                    tape.watch(own)  # which of them are wanted is known when the call has ended
+                return own
+
+            put = watch_made if any(map(_may_be_made, (*asked.wanted, asked.edited))) else None
+            recorder, given, outputs = self._call(inputs, log, watch, put)
             explained = _scores(log, outputs, self._placed(recorder, given), asked.score)[0]
             scores = masked_score(explained, asked.mask)
+        watched |= {a: recorder.tensors[a] for a in asked.wanted if a in recorder.places}
         made = tape.gradient(scores, watched)
         values = {a: eager.as_array(tf.convert_to_tensor(g)) for a, g in made.items() if g is not None}
         return Gradients(values, eager.as_array(scores))
+
+    def _spot(self, inputs: Inputs, address: str) -> Place | None:
+        """Return where a tensor is made that the model's own code computes without a layer.
+
+        Its address is known only when the call around it has ended, which takes a pass of its own.
+        """
+        return self.seen(inputs).places.get(address) if _may_be_made(address) else None
 
     def _no_rule(self) -> ModelError:
         return ModelError(
@@ -236,21 +241,34 @@ class Replay:
         self, inputs: Inputs, address: str, value: np.ndarray, _known: Mapping[str, np.ndarray]
     ) -> Reading:
         """Return the outputs with another value in place of one activation."""
+        spot = self._spot(inputs, address)
 
         def put(at: str, tensor: Any) -> Any:
-            return tf.constant(value, tensor.dtype) if at == address else tensor
+            return tf.constant(value, tensor.dtype) if at == address else own_identity(tensor)
 
-        recorder, _, outputs = self._call(inputs, None, put)
+        def put_made(place: Place, tensor: Any) -> Any:
+            return tf.constant(value, tensor.dtype) if place == spot else tensor
+
+        recorder, _, outputs = self._call(inputs, None, put, put_made)
         return eager.eager_reading(self._model(), inputs, recorder, outputs, [])
 
     def _call(
-        self, inputs: Inputs, log: OperationLog | None = None, replace: Any = None
+        self,
+        inputs: Inputs,
+        log: OperationLog | None = None,
+        replace: Callable[[str, Any], Any] | None = None,
+        put: Callable[[Place, Any], Any] | None = None,
     ) -> tuple[Recorder, list[Any], Any]:
         model = self._model()
-        recorder = Recorder(model, replace=replace or (lambda _, tensor: own_identity(tensor)))
-        with nullcontext() if log is None else log.listening():
-            given, outputs = eager.call(model, inputs, recorder, self._training)
+        replace = replace or (lambda _, tensor: own_identity(tensor))
+        recorder = Recorder(model, replace=replace, hear=None if log is None else log.hear, put=put)
+        given, outputs = eager.call(model, inputs, recorder, self._training)
         return recorder, given, outputs
+
+
+def _may_be_made(address: str | None) -> bool:
+    """Whether an address may be that of something computed without a layer."""
+    return address is not None and "~" in address.rpartition("/")[2]
 
 
 def _tensors(outputs: Any) -> dict[str, Any]:
@@ -259,8 +277,8 @@ def _tensors(outputs: Any) -> dict[str, Any]:
 
 
 def _main(outputs: Any) -> Any:
-    flat = list(_tensors(outputs).values())
-    return flat[main_output([leaf.shape.rank for leaf in flat])]
+    ends = list(_tensors(outputs).values())
+    return ends[main_output([leaf.shape.rank for leaf in ends])]
 
 
 def _place(address: str, main: Any, outputs: Mapping[str, Any], named: Mapping[str, Any]) -> Any:
