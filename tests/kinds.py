@@ -1178,6 +1178,136 @@ def training_forced_inside() -> Pair:
     return around(do, [layers.Dropout(0.5, name="drop"), layers.BatchNormalization(name="norm")])
 
 
+# --- what is computed without a layer ---
+
+
+class Residual(layers.Layer):
+    """Two sums, each of what goes past a convolution and what comes out of it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.one = layers.Conv2D(2, 3, padding="same", dtype=self.dtype_policy, name="one")
+        self.two = layers.Conv2D(2, 3, padding="same", dtype=self.dtype_policy, name="two")
+
+    def call(self, x: Any) -> Any:
+        y = x + self.one(ops.relu(x))
+        return tf.nn.relu(y + self.two(y))
+
+
+@kind
+def residual_blocks() -> Pair:
+    return around(lambda x, inner: inner[1](inner[0](x)), [Residual(name="first"), Residual(name="second")])
+
+
+@kind
+def residual_block_in_a_functional_model() -> Pair:
+    return classifier(lambda y: Residual(name="block")(layers.Conv2D(2, 1, name="small")(y)))
+
+
+@kind
+def residual_block_in_mixed_precision() -> Pair:
+    class Sums(keras.Model):
+        def __init__(self) -> None:
+            super().__init__(name="own", dtype="mixed_float16")
+            self.block = Residual(name="block", dtype="mixed_float16")
+            self.head = layers.Dense(3, dtype="mixed_float16", name="head")
+
+        def call(self, x: Any) -> Any:
+            y = self.block(x) * 0.5
+            return ops.softmax(ops.cast(self.head(ops.mean(y, axis=[1, 2])), "float32"))
+
+    return called(Sums(), batch(3, 6, 6, 2))
+
+
+@kind
+def operations_of_both_libraries() -> Pair:
+    def do(x: Any) -> Any:
+        y = tf.concat([x, -x, ops.gelu(x, approximate=False)], axis=-1)
+        y = ops.transpose(ops.reshape(y, (-1, 36, 6)), (0, 2, 1))
+        y = keras.activations.softmax(y) @ tf.ones((36, 4)) / 2.0 - abs(y[:, :, :4]) ** 2
+        return ops.reshape(y, (-1, 4, 3, 2))
+
+    return around(do)
+
+
+@kind
+def operations_of_several_outputs() -> Pair:
+    def do(x: Any) -> Any:
+        upper, _, lower = tf.split(x, 3, axis=1)
+        mean, spread = tf.nn.moments(upper, [1, 2], keepdims=True)
+        left, right = ops.split(lower - mean, 2, axis=2)
+        return left * tf.sqrt(spread + 0.1) + right * tf.unstack(x, axis=1)[3][:, None, 3:]
+
+    return around(do)
+
+
+@kind
+def operations_that_pass_on() -> Pair:
+    """The sum is what an inactive dropout gives, and a tensor of another name."""
+
+    def do(x: Any, inner: Any) -> Any:
+        y = tf.identity(inner[0](x + 1.0))
+        return inner[1](tf.stop_gradient(y) * 0.0 + y) + ops.cast(tf.ensure_shape(y, x.shape), "float32")
+
+    return around(do, [layers.Dropout(0.5, name="drop"), layers.Activation("linear", name="same")])
+
+
+@kind
+def operations_in_loops() -> Pair:
+    """Loops and branches without layers: a trace sees the branch, an eager call what it gives."""
+
+    def do(x: Any) -> Any:
+        _, y = tf.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, tf.sin(y) + x), (0, x * 2.0))
+        y = tf.cond(tf.reduce_sum(y) > 1e9, lambda: y * 2.0, lambda: y)
+        last, rows = ops.scan(lambda c, row: (c + row, c * row), x[:, 0], ops.swapaxes(x, 0, 1))
+        rows = tf.map_fn(lambda row: ops.tanh(row) * 2.0, ops.swapaxes(rows + last, 0, 1))
+        return y + ops.fori_loop(0, 2, lambda _, z: z * 0.5, rows)
+
+    return around(do)
+
+
+@kind
+def a_branch_under_another_name() -> Pair:
+    """The branch passes on what it is given: an eager call runs no operation for it, a trace does."""
+    branch = ops.cond
+    return around(lambda x: branch(tf.reduce_sum(x) > 1e9, lambda: x * 2.0, lambda: x) + 1.0)
+
+
+@kind
+def operations_beside_the_call() -> Pair:
+    """A mask and a penalty, which a layer computes before and after its call."""
+
+    class Masks(layers.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(activity_regularizer=lambda y: ops.sum(ops.abs(y)), **kwargs)
+
+        def compute_mask(self, x: Any, mask: Any = None) -> Any:
+            return ops.any(ops.not_equal(x, 0.0), axis=-1)
+
+        def call(self, x: Any) -> Any:
+            return ops.abs(x - 1.0)
+
+    return around(lambda x, inner: inner(x * 2.0), Masks(name="masks"))
+
+
+@kind
+def operations_kept_in_an_object() -> Pair:
+    """What is handed on in an object of its author's own is followed from where it is used again."""
+
+    class Box:
+        def __init__(self, content: Any) -> None:
+            self.content = content
+
+    class Unpacks(layers.Layer):
+        def call(self, x: Any, box: Any = None) -> Any:
+            return ops.sin(box.content * 2.0) + x
+
+    def do(x: Any, inner: Any) -> Any:
+        return inner(x, box=Box(x + 1.0))
+
+    return around(do, Unpacks(name="unpack"))
+
+
 # --- gradients, losses, state ---
 
 

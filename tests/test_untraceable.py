@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import keras
 import numpy as np
 import pytest
@@ -50,7 +52,7 @@ def test_activations_and_what_was_not_called(decides):
     session = aw.Session(model, x)
     np.testing.assert_allclose(session.activation("conv"), model.conv(x), **CLOSE)
     np.testing.assert_allclose(session.outputs(), model(x), **CLOSE)
-    assert session.layers == ("conv", "drop", "head")
+    assert session.layers == ("conv", "~relu", "drop", "~multiply", "~reduce_mean", "head", "~softmax")
     assert session.unreachable == {"never": "the model does not call it for these inputs"}
 
 
@@ -68,7 +70,7 @@ def test_gradients_of_the_logits(decides):
     alpha = expected.numpy().mean((0, 1))
     by_hand = np.maximum((alpha * session.activation("conv")[1]).sum(-1), 0)
     np.testing.assert_allclose(attribution.maps[1], by_hand, **CLOSE)
-    assert session.selection.layer == "drop", "the last layer with positions"
+    assert session.selection.layer == "~multiply", "the last entry with positions"
 
 
 def test_edits(decides):
@@ -81,15 +83,27 @@ def test_edits(decides):
     np.testing.assert_allclose(session.edit("conv", scale=1), session.outputs(), **CLOSE)
 
 
+def test_what_it_computes_without_a_layer(decides):
+    model, x = decides
+    session = aw.Session(model, x)
+    doubled = 2 * np.maximum(model.conv(x), 0)
+    np.testing.assert_allclose(session.activation("~multiply"), doubled, **CLOSE)
+    weights, bias = (variable.numpy() for variable in model.head.weights)
+    halved = tf.nn.softmax((doubled / 2).mean((1, 2)) @ weights + bias)
+    np.testing.assert_allclose(session.edit("~multiply", scale=0.5), halved, **CLOSE)
+    # Halved before the sum is asked for, as much as after it.
+    np.testing.assert_allclose(session.edit("~relu", scale=0.5), halved, **CLOSE)
+    slope = np.broadcast_to(weights[:, 1] / doubled[0, ..., 0].size, doubled[2].shape)
+    np.testing.assert_allclose(gradient_of(session, "~multiply", 2, 1), slope, **CLOSE)
+    np.testing.assert_allclose(gradient_of(session, "~relu", 2, 1), 2 * slope, **CLOSE)
+
+
 def test_edges(decides):
     graph = aw.graph(*decides)
-    assert [node.address for node in graph.nodes] == ["input", "conv", "drop", "head"]
-    assert {(e.source, e.target) for e in graph.edges} == {
-        ("input", "conv"),
-        ("conv", "drop"),
-        ("drop", "head"),
-    }
-    assert [node.parameters for node in graph.nodes] == [0, 20, 0, 9]
+    path = ["input", "conv", "~relu", "drop", "~multiply", "~reduce_mean", "head", "~softmax"]
+    assert [node.address for node in graph.nodes] == path
+    assert {(e.source, e.target) for e in graph.edges} == set(pairwise(path))
+    assert [node.parameters for node in graph.nodes] == [0, 20, 0, 0, 0, 0, 9, 0]
 
 
 def test_it_is_called_and_nothing_stays(decides):
@@ -98,7 +112,8 @@ def test_it_is_called_and_nothing_stays(decides):
     inputs = source.read_inputs(x)
     assert isinstance(source.traces.trace(inputs), Replay)
     assert source.traces.trace(inputs) is source.traces.trace(inputs), "tracing is tried once"
-    assert source.explained(inputs) == {"~input:0", "conv", "drop", "head"}
+    before_head = {"conv", "~relu", "drop", "~multiply", "~reduce_mean"}
+    assert source.explained(inputs) == {"~input:0", "head"} | before_head
     before = [w.numpy().copy() for w in model.weights]
     output = model(x).numpy()
     session = aw.Session(model, x)
@@ -115,4 +130,4 @@ def test_its_branch_is_that_of_the_inputs_given(decides):
     model, x = decides
     model.conv.bias.assign([-99.0, -99.0])
     session = aw.Session(model, x)
-    assert session.layers == ("conv", "drop", "never", "head")
+    assert session.layers == ("conv", "~relu", "drop", "never", "~reduce_mean", "head", "~softmax")

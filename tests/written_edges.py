@@ -54,10 +54,8 @@ EDGES = {
     "tf_scan": "input>conv; conv>~transpose; ~transpose>step step#2 step#3 step#4 step#5 ~scan; "
     "step>~scan; step#2>~scan; step#3>~scan; step#4>~scan; step#5>~scan; ~scan>~transpose#2; "
     "~transpose#2>~mean; ~mean>head",
-    "tf_py_function": "input>conv; conv>~py_function; ~py_function>~ensure_shape; ~ensure_shape>~mean; "
-    "~mean>head",
-    "tf_numpy_function": "input>conv; conv>~numpy_function; ~numpy_function>~ensure_shape; "
-    "~ensure_shape>~mean; ~mean>head",
+    "tf_py_function": "input>conv; conv>~py_function; ~py_function>~mean; ~mean>head",
+    "tf_numpy_function": "input>conv; conv>~numpy_function; ~numpy_function>~mean; ~mean>head",
     "ops_cond": "input>conv; conv>~sum yes; ~sum>~greater; yes>~cond; ~cond>~mean; ~mean>head",
     "ops_switch": "input>conv; conv>~sum one; ~sum>~less; one>~switch; ~switch>~mean; ~mean>head",
     "ops_while": "input>conv; conv>step; step>step#2; step#2>step#3; step#3>~while_loop; "
@@ -106,6 +104,34 @@ EDGES = {
     "calls_without_state": "input>conv; conv>bn; bn>~mean; ~mean>head",
     "failure_is_caught": "input>conv; conv>fails/mix instead; instead>~mean; ~mean>head",
     "training_forced_inside": "input>conv; conv>drop; drop>norm; norm>~tanh; ~tanh>~mean; ~mean>head",
+    # --- what is computed without a layer ---
+    "residual_blocks": "input>conv; conv>first/~relu first/~add; first/~relu>first/one; "
+    "first/one>first/~add; first/~add>first/two first/~add#2; first/two>first/~add#2; first/~add#2>first; "
+    "first>second/~relu second/~add; second/~relu>second/one; second/one>second/~add; "
+    "second/~add>second/two second/~add#2; second/two>second/~add#2; second/~add#2>second; second>~mean; "
+    "~mean>head",
+    "residual_block_in_mixed_precision": "input>block/~relu block/~add; block/~relu>block/one; "
+    "block/one>block/~add; block/~add>block/two block/~add#2; block/two>block/~add#2; block/~add#2>block; "
+    "block>~multiply; ~multiply>~mean; ~mean>head; head>~softmax",
+    "operations_of_both_libraries": "input>conv; conv>~negative ~gelu ~concat; ~gelu>~concat; "
+    "~negative>~concat; ~concat>~reshape; ~reshape>~transpose; ~transpose>~softmax ~get_item; "
+    "~softmax>~matmul; ~matmul>~true_divide; ~get_item>~absolute; ~absolute>~power; ~power>~subtract; "
+    "~true_divide>~subtract; ~subtract>~reshape#2; ~reshape#2>~mean; ~mean>head",
+    "operations_of_several_outputs": "input>conv; conv>~split ~unstack; ~split>~moments ~subtract; "
+    "~moments>~subtract ~add; ~subtract>~split#2; ~add>~sqrt; ~split#2>~multiply ~multiply#2; "
+    "~sqrt>~multiply; ~unstack>~get_item; ~get_item>~multiply#2; ~multiply>~add#2; ~multiply#2>~add#2; "
+    "~add#2>~mean; ~mean>head",
+    "operations_that_pass_on": "input>conv; conv>~add; ~add>drop; drop>~multiply ~add#2 ~add#3; "
+    "~multiply>~add#2; ~add#2>same; same>~add#3; ~add#3>~mean; ~mean>head",
+    "operations_in_loops": "input>conv; conv>~multiply ~while_loop ~get_item ~swapaxes; "
+    "~multiply>~while_loop; ~while_loop>~reduce_sum ~cond; ~reduce_sum>~greater; ~greater>~cond; "
+    "~get_item>~scan; ~swapaxes>~scan; ~scan>~add; ~add>~swapaxes#2; ~swapaxes#2>~map_fn; "
+    "~map_fn>~fori_loop; ~cond>~add#2; ~fori_loop>~add#2; ~add#2>~mean; ~mean>head",
+    "a_branch_under_another_name": "input>conv; conv>~add; ~add>~mean; ~mean>head",
+    "operations_beside_the_call": "input>conv; conv>~multiply; ~multiply>masks/~subtract; "
+    "masks/~subtract>masks; masks>~mean; ~mean>head",
+    "operations_kept_in_an_object": "input>conv; conv>~add unpack; ~add>unpack/~multiply; "
+    "unpack/~multiply>unpack/~sin; unpack/~sin>unpack; unpack>~mean; ~mean>head",
     # --- gradients inside: the slope of sum(energy(x) ** 2) at x is a function of energy(x) ---
     "tape_inside": "input>conv; conv>energy ~subtract; energy>~gradient; ~gradient>~multiply; "
     "~multiply>~subtract; ~subtract>~mean; ~mean>head",

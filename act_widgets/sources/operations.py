@@ -25,7 +25,7 @@ Place = tuple[int, int]
 """Which operation of a pass, as counted by the one who hears them, and which of its outputs."""
 
 # They hold the numbers that they were given.
-_SAME_NUMBERS = PASS_ON | {"Cast", "TensorListGetItem"}
+_SAME_NUMBERS = PASS_ON | {"Cast", "EnsureShape", "TensorListGetItem"}
 
 
 @dataclass(eq=False)

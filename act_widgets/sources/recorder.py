@@ -14,7 +14,7 @@ from keras.src.utils.naming import to_snake_case
 
 from ..errors import ModelError
 from ..keys import Tap
-from .authored import called, held, in_one_word, is_authored
+from .authored import Called, called, held, in_one_word, is_authored
 from .channel_axes import axis_of_outputs
 from .frames import Frame, is_loop
 from .libraries import is_a, is_layer, is_legacy, own_layers, sublayers
@@ -169,10 +169,7 @@ class Recorder:
             self._hear(kind, given, outputs)
         if not above.listens:
             return outputs
-        frame = sys._getframe()
-        return self._operations.hear(
-            kind, given, outputs, lambda: called(frame, self._is_marked), above.entries
-        )
+        return self._operations.hear(kind, given, outputs, self._called_by_author, above.entries)
 
     def fold(self, name: str, make: Callable, args: tuple, kwargs: dict) -> Any:
         """Make one entry of a loop, a branch or a compiled function; layers inside have their own."""
@@ -224,6 +221,9 @@ class Recorder:
                     address = f"{above}/{inner.name}" if above else inner.name
                     self.unreachable.setdefault(address, UNCALLED)
                 seen.add(id(inner))
+
+    def _called_by_author(self) -> Called | None:
+        return called(sys._getframe(1), self._is_marked)
 
     @property
     def _in_loop(self) -> bool:
