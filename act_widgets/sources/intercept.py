@@ -11,8 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -26,6 +25,7 @@ from tensorflow.python import pywrap_tfe
 from tensorflow.python.eager import execute
 from tensorflow.python.framework import func_graph
 
+from .exchange import Exchange, exchange, restore
 from .libraries import is_layer, is_legacy, layer_classes, sublayers
 
 
@@ -58,8 +58,6 @@ class CallListener(Protocol):
 
 
 _listener: ContextVar[CallListener | None] = ContextVar("act_widgets_listener", default=None)
-_lock = threading.RLock()
-_exchanged: dict[tuple[Any, str], tuple[Callable, int]] = {}
 _PLAIN = (tf.Tensor, bool, type(None))
 _COMPILED = type(tf.function(lambda: None))
 _MASK, _WEIGHTS = "AttentionMask", "AttentionWeights"
@@ -251,64 +249,45 @@ _FOLDED = {
 }
 
 
-def _followed() -> Iterator[tuple[Any, str, Callable]]:
+def _followed() -> Iterator[Exchange]:
     """Yield the functions that run or build operations, and those that call back the code they are given."""
-    yield pywrap_tfe, "TFE_Py_FastPathExecute", _run_operation
-    yield execute, "execute", _run_slowly
-    yield func_graph.FuncGraph, "_create_op_internal", _built_operation
+    yield Exchange(pywrap_tfe, "TFE_Py_FastPathExecute", _run_operation)
+    yield Exchange(execute, "execute", _run_slowly)
+    yield Exchange(func_graph.FuncGraph, "_create_op_internal", _built_operation)
     for library, names in _FOLDED.items():
-        yield from ((library, name, functools.partial(_folded, name)) for name in names)
+        yield from (Exchange(library, name, functools.partial(_folded, name)) for name in names)
 
 
-def _exchanges(model: Any) -> Iterator[tuple[Any, str, Callable]]:
+def _exchanges(model: Any) -> Iterator[Exchange]:
     """Yield each method or function to exchange, and what wraps it."""
-    yield keras.Operation, "__call__", _operation_call
-    yield _COMPILED, "__call__", _compiled_call
-    yield keras.Layer, "_open_name_scope", _opened_scope
-    yield backend_utils, "in_tf_graph", _eager_as_ever
-    yield keras.layers.MultiHeadAttention, "_compute_attention", _masked_attention
-    yield keras.layers.GroupQueryAttention, "_compute_attention", _masked_attention
-    yield keras.layers.Attention, "_apply_scores", _weighing_attention
+    yield Exchange(keras.Operation, "__call__", _operation_call)
+    yield Exchange(_COMPILED, "__call__", _compiled_call)
+    yield Exchange(keras.Layer, "_open_name_scope", _opened_scope)
+    yield Exchange(backend_utils, "in_tf_graph", _eager_as_ever)
+    yield Exchange(keras.layers.MultiHeadAttention, "_compute_attention", _masked_attention)
+    yield Exchange(keras.layers.GroupQueryAttention, "_compute_attention", _masked_attention)
+    yield Exchange(keras.layers.Attention, "_apply_scores", _weighing_attention)
     for base in layer_classes():
-        yield base, "__call__", _layer_call
-        yield base, "_clear_losses", _silent
-        yield base, "add_loss", _silent
+        yield Exchange(base, "__call__", _layer_call)
+        yield Exchange(base, "_clear_losses", _silent)
+        yield Exchange(base, "add_loss", _silent)
     if not is_legacy(model):  # Keras 2 converts the source of `call`, and finds ours
         owners = (_owner_of_call(kind) for kind in {type(layer) for layer in sublayers(model)})
-        yield from ((owner, "call", _direct_call) for owner in set(owners))
+        yield from (Exchange(owner, "call", _direct_call) for owner in set(owners))
 
 
 def _owner_of_call(kind: type) -> type:
     return next(base for base in kind.__mro__ if "call" in vars(base))
 
 
-def _exchange(exchanges: Iterable[tuple[Any, str, Callable]]) -> None:
-    for owner, name, wrap in exchanges:
-        original, count = _exchanged.get((owner, name), (vars(owner)[name], 0))
-        if count == 0:
-            setattr(owner, name, wrap(original))
-        _exchanged[owner, name] = original, count + 1
-
-
-def _restore(exchanges: Iterable[tuple[Any, str, Callable]]) -> None:
-    for owner, name, _ in exchanges:
-        original, count = _exchanged.pop((owner, name))
-        if count == 1:
-            setattr(owner, name, original)
-        else:
-            _exchanged[owner, name] = original, count - 1
-
-
 @contextmanager
 def intercept(listener: CallListener, model: Any) -> Iterator[None]:
     """Send every layer and operation call of this thread to `listener` while it calls `model`."""
     exchanges = [*_exchanges(model), *(_followed() if listener.follows else ())]
-    with _lock:
-        _exchange(exchanges)
+    exchange(exchanges)
     token = _listener.set(listener)
     try:
         yield
     finally:
         _listener.reset(token)
-        with _lock:
-            _restore(exchanges)
+        restore(exchanges)
