@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .attribution import METHODS, default_layer
+from .errors import MovedOnError
 from .keys import Target
 from .reading.ordering import ORDERS
 from .reading.targets import explained
@@ -40,7 +41,12 @@ class Choices:
 
     def channels(self, layer: str) -> int:
         """Return a layer's number of channels."""
-        return self._session.reader.channels(layer)
+        session = self._session
+        try:
+            return session.reader.channels(layer)
+        except MovedOnError:  # the model states none, and its training went on
+            with session.reading():
+                return session.reader.channels(layer)
 
     def check_target(self, target: int, layer: str) -> int:
         """Return a class, or a channel of a layer, or raise."""

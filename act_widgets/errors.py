@@ -26,6 +26,10 @@ class ModelError(ActWidgetsError, TypeError):
     """An object that is no model, or a model that can't be read."""
 
 
+class MovedOnError(ActWidgetsError, RuntimeError):
+    """A question on numbers of an earlier step, while the model's training went on."""
+
+
 class LayerKindError(ActWidgetsError, ValueError):
     """A layer that exists but has not what the question needs, such as spatial axes."""
 

@@ -92,11 +92,12 @@ def capture(
     (8, 14, 14, 512)
     """
     source = open_source(model, training, signature)
-    reader = Reader(source, source.read_inputs(inputs))
-    source.build(reader.inputs)
+    given = source.read_inputs(inputs)
     if isinstance(layers, str) or not isinstance(layers, Iterable | None):
         layers = [layers]
-    return Activations(reader.activations(layers))
+    with source.at_rest():
+        source.build(given)
+        return Activations(Reader(source, given).activations(layers))
 
 
 def attribute(
@@ -186,5 +187,6 @@ def graph(model: Any, inputs: Any = None, *, signature: str | None = None) -> Gr
     """
     source = open_source(model, signature=signature)
     given = source.example_inputs() if inputs is None else source.read_inputs(inputs)
-    source.build(given)
-    return source.graph(given)
+    with source.at_rest():
+        source.build(given)
+        return source.graph(given)

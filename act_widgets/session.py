@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
 
 import numpy as np
-from traitlets import HasTraits, Int, Tuple
+from traitlets import Bool, HasTraits, Int, Tuple
 
 from .arguments import checked_budget, checked_labels, checked_method
 from .attribution import (
@@ -31,8 +35,24 @@ from .reading.reader import Reader
 from .rendering.photos import Photos
 from .selection import Selection
 from .sources import Source, open_source
+from .sources.inputs import Inputs
+from .sources.protocol import Moment
 from .statistics import projection
 from .target_names import class_name, target_name
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+_Part = TypeVar("_Part")
+
+
+def _current(method: _Method) -> _Method:
+    """Have a method answer by the weights as they are now, all of it by those of one step."""
+
+    @functools.wraps(method)
+    def answer(self: Session, *args: Any, **kwargs: Any) -> Any:
+        with self.reading():
+            return method(self, *args, **kwargs)
+
+    return cast("_Method", answer)
 
 
 class Session(HasTraits):
@@ -82,6 +102,7 @@ class Session(HasTraits):
         "Predictions show the model's answer before and after."
     )
     version = Int(0, help="Goes up when inputs were exchanged or refreshed: views draw anew.")
+    outdated = Bool(False, help="Whether a choice found changed weights, and nothing was read anew since.")
 
     def __init__(
         self,
@@ -99,7 +120,9 @@ class Session(HasTraits):
         self.training = training
         self.signature = signature
         self._budget = checked_budget(cache_bytes)
-        self.reader = self._read(inputs)
+        self._turn = threading.RLock()
+        self._content = threading.local()
+        self.reader = self._read(self.source.read_inputs(inputs))
         self.labels = checked_labels(labels, self.reader.head)
         self._display = display
         self.photos = self._photos()
@@ -108,8 +131,8 @@ class Session(HasTraits):
         first = default_layer(self.reader.taps) or layers[-1]
         self._choices = Choices(self)
         self.selection = Selection(self._choices, layer=first)
-        # Before any view's own observer: a choice made after the weights changed shows new numbers.
-        self.selection.observe(lambda _: self.follow_weights())
+        # Before any view's own observer, which those of all traits at once would not be.
+        self.selection.observe(lambda _: self._note_change(), names=self.selection.trait_names())
 
     @property
     def model_name(self) -> str:
@@ -138,11 +161,12 @@ class Session(HasTraits):
 
     @inputs.setter
     def inputs(self, given: Any) -> None:
-        self.reader = self._read(given)
-        self._display = None
-        self.photos = self._photos()
-        self._settle()
-        self.version += 1
+        read = self.source.read_inputs(given)
+        with self.source.at_rest(), self._turn:
+            self.reader = self._read(read)
+            self._display = None
+            self.photos = self._photos()
+            self._settle_anew()
 
     @property
     def batch_size(self) -> int:
@@ -159,19 +183,66 @@ class Session(HasTraits):
         """Whether the model's weights changed since it was read. Asking costs less than a millisecond.
 
         Nothing watches the model at rest: the next choice, or the next question, notices it by
-        itself and reads anew.
+        itself and reads anew. While a view is open, a training is followed from step to step.
         """
         return self.source.weights_version() != self._weights
 
+    @property
+    def read_at(self) -> tuple[Moment, ...]:
+        """Where the model's trainings stood when it was read; empty outside of a training."""
+        return self.reader.blocks.read_at
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Ask within: all answers are of the weights as they are now, and no training makes a step.
+
+        Where a training is followed, this waits for the end of its step.
+        """
+        if self._is_content():
+            yield
+            return
+        with self.source.at_rest():
+            self.follow_weights()
+            yield
+
+    @contextmanager
+    def as_read(self) -> Iterator[None]:
+        """Ask within, in this thread: nothing is read anew, and what is kept answers without waiting.
+
+        Raises
+        ------
+        MovedOnError
+            If something is not kept, and the model's training went on.
+        """
+        before, self._content.here = self._is_content(), True
+        try:
+            yield
+        finally:
+            self._content.here = before
+
+    def _is_content(self) -> bool:
+        return getattr(self._content, "here", False)
+
     def follow_weights(self) -> None:
         """Read anew if the weights changed."""
-        if self.stale:
-            self._read_anew()
+        if self._is_content():
+            return
+        with self.source.at_rest(), self._turn:
+            if self.stale:
+                self._read_anew()
+            else:
+                self.reader.blocks.read_at = self.source.moments()
+
+    def _note_change(self) -> None:
+        # A training that is followed tells of its steps: until then the step before it is shown.
+        if not self.outdated and not self.source.moments() and self.stale:
+            self.outdated = True
 
     def tap(self, layer: str) -> Tap:
         """Return what is known of a layer's tensor: its whole address, kind, shape and dtype."""
         return self.reader.tap(layer)
 
+    @_current
     def activation(self, layer: str) -> np.ndarray:
         """Return a layer's activations for the whole batch, ``(batch, ...)``, read-only.
 
@@ -180,9 +251,9 @@ class Session(HasTraits):
         UnknownLayerError
             If `layer` names no layer of the model, or more than one.
         """
-        self.follow_weights()
         return self.reader.activation(layer)
 
+    @_current
     def attention(self, layer: str) -> np.ndarray:
         """Return the weights of an attention layer for the whole batch, ``(batch, heads, queries, keys)``.
 
@@ -194,18 +265,18 @@ class Session(HasTraits):
         UnknownLayerError, LayerKindError
             If there is no such layer, or it has no attention weights that can be read.
         """
-        self.follow_weights()
         tap = self.tap(layer)
         found = attention_of(self.reader.taps, tap)
         if found is None:
             raise no_attention(tap)
         return np.stack([found.of_sample(self.reader, sample) for sample in range(self.batch_size)])
 
+    @_current
     def outputs(self) -> Any:
         """Return what the model returns for the batch: an array, or the model's structure of them."""
-        self.follow_weights()
         return self.reader.outputs()
 
+    @_current
     def edit(
         self,
         layer: str,
@@ -241,14 +312,13 @@ class Session(HasTraits):
         UnknownLayerError, InputError
             If there is no such layer or channel, or `replace` does not fit.
         """
-        self.follow_weights()
         return self.reader.variants.resume(
             self.tap(layer).address, channel_change(self.reader, layer, channels, scale, replace)
         )
 
+    @_current
     def ordered_channels(self, layer: str, sample: int) -> Ordered:
         """Return the channels of a layer in the order of the selection, perhaps less the dead ones."""
-        self.follow_weights()
         return self.channels_as_read(layer, sample)
 
     def channels_as_read(self, layer: str, sample: int) -> Ordered:
@@ -257,16 +327,16 @@ class Session(HasTraits):
         target = self.explained_target(sample) if chosen.order == WEIGHT else 0
         return ordered(self.reader, layer, sample, chosen.order, chosen.hide_dead, target)
 
+    @_current
     def predictions(self, sample: int) -> np.ndarray:
         """Return the main output for one sample, positions averaged, ``(units,)``."""
-        self.follow_weights()
         return self.reader.unit_scores[self.reader.check_sample(sample)]
 
+    @_current
     def silenced_predictions(self, sample: int) -> np.ndarray | None:
         """Return the same with the channels in `silenced` set to 0; None if there are none."""
         if not self.silenced:
             return None
-        self.follow_weights()
         layer, channels = self.silenced
         return self.reader.variants.resume_sample(
             self.tap(layer).address,
@@ -293,6 +363,7 @@ class Session(HasTraits):
         """Return a class's label, or its number in words."""
         return class_name(self.head, self.labels, target)
 
+    @_current
     def attribution(
         self,
         method: str = "grad_cam",
@@ -313,7 +384,6 @@ class Session(HasTraits):
         sample : int, optional
             Explain this sample alone; its gradients are kept for all layers.
         """
-        self.follow_weights()
         chosen = METHODS[checked_method(method)]
         given = chosen.checked(params)
         if sample is None:
@@ -339,10 +409,10 @@ class Session(HasTraits):
 
         For parameters see `attribution`. Nothing is computed before the first is asked for.
         """
-        self.follow_weights()
         chosen = METHODS[checked_method(method)]
-        yield from attribute_sample(
-            self.reader, chosen, layer, target, scores, sample, chosen.checked(params)
+        given = chosen.checked(params)
+        yield from self._in_steps(
+            lambda reader: attribute_sample(reader, chosen, layer, target, scores, sample, given)
         )
 
     def perturbation_curve(
@@ -385,9 +455,18 @@ class Session(HasTraits):
         self, result: Attribution, sample: int, kind: str, steps: int = 20, fill: float | None = None
     ) -> Iterator[Curve]:
         """Yield the curve as it comes to be; for parameters see `perturbation_curve`."""
-        self.follow_weights()
-        yield from curve_of(self.reader, METHODS[result.method], result, sample, kind, steps, fill)
+        method = METHODS[result.method]
+        yield from self._in_steps(lambda reader: curve_of(reader, method, result, sample, kind, steps, fill))
 
+    def _in_steps(self, begin: Callable[[Reader], Iterator[_Part]]) -> Iterator[_Part]:
+        """Yield the parts of work; a training goes on between them, and the work then ends in an error."""
+        with self.reading():
+            parts = begin(self.reader)
+            first = list(itertools.islice(parts, 1))
+        yield from first
+        yield from parts
+
+    @_current
     def measure(
         self, name: str, sample: int = 0, on_progress: Callable[[float, str], None] | None = None
     ) -> Measured:
@@ -416,9 +495,9 @@ class Session(HasTraits):
         InputError
             If there is no such measure or sample.
         """
-        self.follow_weights()
         return measure(self.reader, name, sample, lambda: self.explained_target(sample), on_progress)
 
+    @_current
     def project(
         self,
         layer: str | None = None,
@@ -459,7 +538,6 @@ class Session(HasTraits):
         ImportError
             If the library is not installed.
         """
-        self.follow_weights()
         place = self.selection.layer if layer is None else layer
         question = projection.asked(self.reader, place, method, features, params)
         return projection.projected(self.reader, question, on_progress)
@@ -486,19 +564,24 @@ class Session(HasTraits):
         Changed weights are noticed without it. A change of a layer's other attributes, such as another
         activation, is seen by a new session, and by this one only here.
         """
-        self.source.forget()
-        self._read_anew()
+        with self.source.at_rest(), self._turn:
+            self.source.forget()
+            self._read_anew()
 
     def _read_anew(self) -> None:
-        self.source.build(self.reader.inputs)
-        self._weights = self.source.weights_version()
-        self.reader = Reader(self.source, self.reader.inputs, self._budget)
-        self._settle()
-        self.version += 1
+        # Read before it takes the other's place: meanwhile that one is looked up.
+        self.reader = self._read(self.reader.inputs)
+        self._settle_anew()
 
     def _relaid(self, layer: str) -> None:
         self._choices.relaid(layer)
         self.version += 1
+
+    def _settle_anew(self) -> None:
+        self._settle()
+        with self.hold_trait_notifications():
+            self.outdated = False
+            self.version += 1
 
     def _settle(self) -> None:
         self.axes.settle()
@@ -525,14 +608,16 @@ class Session(HasTraits):
             "refused": cache.refused,
         }
 
-    def _read(self, given: Any) -> Reader:
+    def _read(self, given: Inputs) -> Reader:
         """Return a reader that has run its first pass, so that bad inputs show here."""
-        reader = Reader(self.source, self.source.read_inputs(given), self._budget)
-        # Before the pass: what changes while it runs is noticed by the next question.
-        self.source.build(reader.inputs)
-        self._weights = self.source.weights_version()
-        reader.output()
-        return reader
+        with self.source.at_rest():
+            # Before the pass: what changes while it runs is noticed by the next question.
+            self.source.build(given)
+            weights = self.source.weights_version()
+            reader = Reader(self.source, given, self._budget)
+            reader.output()
+            self._weights = weights
+            return reader
 
     def _photos(self) -> Photos:
         given = self.reader.inputs.arrays[0] if self._display is None else self._display

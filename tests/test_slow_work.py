@@ -186,3 +186,53 @@ def test_a_measurement_that_is_interrupted_in_a_cell_goes_on_in_the_view(gate):
     assert set(view.values) >= {"first", "gate", "last"}
     assert alert_of(view) == ""
     view.close()
+
+
+def test_after_the_weights_changed_a_choice_does_not_wait_for_the_model_and_shows_nothing_old(gate):
+    model, x = gated(gate)
+    session = aw.Session(model, x)
+    session.selection.layer = "last"
+    maps, view = aw.FeatureMaps(session), aw.Predictions(session)
+    settle(session)
+    shown = [maps._latest[1].result.array.copy(), view._rows.value]
+    drawn: list[str] = []
+    for one in (maps, view):
+        one.on_drawn(lambda: drawn.append("a view"))
+    calls = gate.calls
+    model.set_weights([weight + 0.25 for weight in model.get_weights()])
+    gate.close()
+    for channel in (1, 2, 3):  # the gate is closed: what waited for the model would not come back
+        session.selection.channel = channel
+    assert gate.wait_reached()
+    session.selection.sample = 1
+    for one in (maps, view):
+        assert "reading the model anew" in text_of(one._busy.value)
+        assert "aw-old" in one._dom_classes
+    assert drawn == []
+    gate.open()
+    settle(session)
+    assert gate.calls == calls + 1, "one reading serves all views"
+    np.testing.assert_array_equal(maps.array, np.moveaxis(session.activation("last")[1], -1, 0))
+    np.testing.assert_allclose(view.array, model(x)[1], rtol=1e-5)
+    assert not np.allclose(maps.array, shown[0])
+    assert view._rows.value != shown[1]
+    for one in (maps, view):
+        assert (one._busy.value, alert_of(one)) == ("", "")
+        assert "aw-old" not in one._dom_classes
+        one.close()
+
+
+def test_python_is_answered_with_new_numbers_while_the_views_wait_for_theirs(gate):
+    model, x = gated(gate)
+    session = aw.Session(model, x)
+    view = aw.FeatureMaps(session)
+    settle(session)
+    calls = gate.calls
+    model.set_weights([weight + 0.25 for weight in model.get_weights()])
+    session.selection.channel = 1
+    expected = aw.capture(model, x, "last")["last"]
+    np.testing.assert_array_equal(session.activation("last"), expected)
+    settle(session)
+    np.testing.assert_array_equal(view.array, np.moveaxis(session.activation(view.selection.layer)[0], -1, 0))
+    assert gate.calls == calls + 2, "one for capture, one for the session and its view"
+    view.close()

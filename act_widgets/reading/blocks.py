@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import LayerKindError, ModelError, listed
+from ..errors import LayerKindError, ModelError, MovedOnError, listed
 from ..keys import Tap
 from ..sources.inputs import Inputs
-from ..sources.protocol import Reading, Source, Timed, unnamed_inputs
+from ..sources.protocol import Moment, Reading, Source, Timed, unnamed_inputs
 from .batches import joined, named_leaves
 from .cache import ByteCache
 
@@ -84,13 +85,16 @@ class Blocks:
         How often the model ran.
     sample_bytes : int
         What the activations of one sample take; 0 before the first pass.
+    read_at : tuple of Moment
+        Where the model's trainings stood: what is kept belongs to this step.
     """
 
     def __init__(self, source: Source, inputs: Inputs, cache: ByteCache) -> None:
         self.source = source
         self.inputs = inputs
         self.cache = cache
-        self.lock = threading.RLock()
+        self.read_at: tuple[Moment, ...] = source.moments()
+        self._lock = threading.RLock()
         self._taps: dict[str, Tap] = {}
         self.unreachable: dict[str, str] = {}
         self.refused: dict[str, str] = {}
@@ -100,6 +104,29 @@ class Blocks:
         likely = cache.budget // (max(1, inputs.sample_bytes) * _ACTIVATIONS_PER_INPUT)
         self.size = inputs.size if source.is_indivisible else int(np.clip(likely, 1, inputs.size))
         self.count = -(-inputs.size // self.size)
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Ask the model within: one question at a time, while no training that is followed makes a step.
+
+        Raises
+        ------
+        MovedOnError
+            If what is kept is of an earlier step.
+        """
+        self._check_moment()
+        with self.source.at_rest():
+            self._check_moment()
+            with self._lock:
+                yield
+
+    def _check_moment(self) -> None:
+        if self.source.moments() != self.read_at:
+            raise MovedOnError(
+                f"The training of '{self.source.name}' went on since it was read. Received: a question that "
+                "would mix numbers of two steps. Ask again, or ask all at once: session.activation() and its "
+                "like keep the training from going on meanwhile."
+            )
 
     @property
     def taps(self) -> dict[str, Tap]:
@@ -127,7 +154,8 @@ class Blocks:
         """Whether samples depend on one another: one's gradient then takes the whole batch."""
         if self.source.is_indivisible or self.inputs.size == 1:
             return self.source.is_indivisible
-        return self.source.mixes(self.inputs.rows(0, 1), self.outputs(0).main[:1])
+        with self.at_rest():
+            return self.source.mixes(self.inputs.rows(0, 1), self.outputs(0).main[:1])
 
     def rows(self, block: int) -> tuple[int, int]:
         """Return the first sample of a block, and the one behind its last."""
@@ -139,7 +167,7 @@ class Blocks:
         found = self._looked_up(addresses, block)
         if len(found) == len(addresses):
             return found  # without waiting for a pass that is under way for something else
-        with self.lock:
+        with self.at_rest():
             kept = self._looked_up([a for a in addresses if a not in found], block, counted=False)
             found |= kept
             missing = [a for a in addresses if a not in found]
@@ -178,13 +206,13 @@ class Blocks:
         kept = self.cache.get(("outputs", block))
         if kept is not None:
             return kept
-        with self.lock:
+        with self.at_rest():
             kept = self.cache.peek(("outputs", block))
             return kept or Outputs.of(self.run(block, None if self._fits else []))
 
     def run(self, block: int, wanted: Sequence[str] | None) -> Reading:
         """Run the model once on a block of samples, and keep what was wanted of it, or everything."""
-        with self.lock:
+        with self.at_rest():
             reading = self.source.forward(self.inputs.rows(*self.rows(block)), wanted)
             self.passes += 1
             self._taps = self._taps or reading.taps
@@ -201,7 +229,7 @@ class Blocks:
 
     def timed(self, inputs: Inputs) -> Timed:
         """Run the model once with a clock at each call, while no other pass runs."""
-        with self.lock:
+        with self.at_rest():
             self.passes += 1
             return self.source.timed(inputs)
 

@@ -48,22 +48,25 @@ class GradientReader:
     def activation_behind(self, address: str) -> str | None:
         """Return ``"softmax"`` or ``"sigmoid"`` if one makes an output of logits; see `Score`."""
         if address not in self._behind:
-            batch, _, known = self.blocks.alone(0)
-            self._behind[address] = self.source.activation(batch, known, Score(address))
+            with self.blocks.at_rest():
+                batch, _, known = self.blocks.alone(0)
+                self._behind[address] = self.source.activation(batch, known, Score(address))
         return self._behind[address]
 
     def depends_on(self, score: Score = MAIN) -> frozenset[str]:
         """Return the addresses that scores depend on."""
         if score not in self._before:
-            self._before[score] = self.source.explained(self.blocks.inputs, score)
+            with self.blocks.at_rest():
+                self._before[score] = self.source.explained(self.blocks.inputs, score)
         return self._before[score]
 
     def score(self, sample: int, explained: Explained) -> float:
         """Return a sample's score."""
         if (sample, explained) not in self._scores:
-            batch, row, known = self.blocks.alone(sample)
-            asked = BackwardPass(explained.mask(batch.size), score=explained.score)
-            self._tell(sample, explained, self.source.gradients(batch, known, asked).scores[row])
+            with self.blocks.at_rest():
+                batch, row, known = self.blocks.alone(sample)
+                asked = BackwardPass(explained.mask(batch.size), score=explained.score)
+                self._tell(sample, explained, self.source.gradients(batch, known, asked).scores[row])
         return self._scores[sample, explained]
 
     def blocked(self, address: str, explained: Explained) -> str:
@@ -93,7 +96,7 @@ class GradientReader:
         key = ("gradient", address, sample, explained, rule)
         kept = self.cache.get(key)  # without waiting for a pass that is under way for something else
         if kept is None:
-            with self.blocks.lock:
+            with self.blocks.at_rest():
                 kept = self.cache.peek(key)
                 if kept is None and self.blocked(address, explained):
                     raise no_gradient(address, self.blocked(address, explained))
@@ -112,7 +115,7 @@ class GradientReader:
 
         Those that have no entry for the sample are left out, and those that are `blocked`.
         """
-        with self.blocks.lock:
+        with self.blocks.at_rest():
             open_ = [address for address in addresses if not self.blocked(address, explained)]
             kept = {a: self.cache.used(("gradient", a, sample, explained, "")) for a in open_}
             if any(value is None for value in kept.values()):
@@ -159,7 +162,7 @@ class GradientReader:
             if len({m.shape for m in masks}) > 1:
                 return
             asked = BackwardPass(np.concatenate(masks), (address,), explained[start].score, rule)
-            with self.blocks.lock:
+            with self.blocks.at_rest():
                 batch = self.blocks.inputs.rows(start, stop)
                 gradients = self.source.gradients(batch, self.blocks.kept(block), asked)
                 made, scores = gradients.of(address), gradients.scores

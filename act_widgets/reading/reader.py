@@ -156,7 +156,7 @@ class Reader:
     def graph(self) -> Graph:
         """Return the model's calls and edges, read once."""
         if self._graph is None:  # once it is there, nobody waits for a pass that is under way
-            with self.blocks.lock:
+            with self.blocks.at_rest():
                 self._graph = self._graph or self.source.graph(self.inputs)
         return self._graph
 

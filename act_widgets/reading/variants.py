@@ -85,7 +85,7 @@ class VariantReader:
         asked = BackwardPass(
             mask, (address,) if with_gradients else (), explained.score, edited=address if known else None
         )
-        with self.blocks.lock:
+        with self.blocks.at_rest():
             made = self.source.gradients(batch, known, asked)
             self.samples += len(values)
         scores = np.atleast_1d(made.scores[row]) + np.float32(explained.offset)
@@ -137,7 +137,7 @@ class VariantReader:
     def _resumed(self, address: str, change: Change, block: int) -> Reading:
         start, stop = self.blocks.rows(block)
         value = change(self.blocks.values([address], block)[address], slice(start, stop))
-        with self.blocks.lock:
+        with self.blocks.at_rest():
             self.resumed += 1
             return self.source.resume(
                 self.blocks.inputs.rows(start, stop), address, value, self.blocks.kept(block)

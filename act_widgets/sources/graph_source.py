@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -21,7 +22,7 @@ from .inputs import Inputs
 from .loader import Loader
 from .op_graph import read_op_graph, scopes_of
 from .op_kinds import PASS_ON
-from .protocol import BackwardPass, Counted, Gradients, Reading, Timed
+from .protocol import BackwardPass, Counted, Gradients, Moment, Reading, Timed, TrainingListener
 from .raw_graph import RawGraph
 from .recorder import Call
 from .trace import Trace
@@ -146,6 +147,18 @@ class GraphSource(Answering):
     def weights_version(self) -> int:
         """Return a number that goes up when variables changed."""
         return self.loader.version()
+
+    def at_rest(self) -> AbstractContextManager[None]:
+        """Return what holds nothing: the training of a raw graph is not followed."""
+        return nullcontext()
+
+    def moments(self) -> tuple[Moment, ...]:
+        """Return nothing: no training is followed."""
+        return ()
+
+    def follow(self, listener: TrainingListener) -> Callable[[], None]:  # noqa: ARG002
+        """Return what ends nothing: no training is followed."""
+        return lambda: None
 
     def timed(self, inputs: Inputs) -> Timed:
         """Run the whole graph once: operations of a compiled graph have no time of their own."""

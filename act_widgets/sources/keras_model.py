@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -10,14 +11,14 @@ import numpy as np
 
 from ..errors import ModelError
 from ..model_graph import Graph
-from . import eager
+from . import eager, following
 from .answering import Answering
 from .clock import timed
 from .edges import read_graph
 from .inputs import Inputs, example_inputs, read_inputs
 from .libraries import ends_linear, is_a, is_layer, parameters, sublayers
 from .other_weights import OtherTraces, shuffled
-from .protocol import Reading, Timed
+from .protocol import Moment, Reading, Timed, TrainingListener
 from .traces import Answers, Traces
 from .weights import weights_version
 
@@ -107,6 +108,18 @@ class KerasSource(Answering):
     def weights_version(self) -> int:
         """Return a number that goes up when the model's weights changed; in training mode, its seeds too."""
         return weights_version(self.model, self.training)
+
+    def at_rest(self) -> AbstractContextManager[None]:
+        """Keep trainings that are followed from making a step; wait for the end of one under way."""
+        return following.at_rest(self.model)
+
+    def moments(self) -> tuple[Moment, ...]:
+        """Return where the trainings stand that are followed and change the model."""
+        return following.moments(self.model)
+
+    def follow(self, listener: TrainingListener) -> Callable[[], None]:
+        """Tell a listener of the model's trainings, until what is returned is called."""
+        return following.follow(self.model, listener)
 
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges."""

@@ -19,6 +19,19 @@ def layer_classes() -> tuple[type, ...]:
     return (keras.Layer,) if legacy is None else (keras.Layer, legacy.layers.Layer)
 
 
+def callback_lists() -> tuple[Any, ...]:
+    """Return what a training tells of its steps, of each library that is loaded."""
+    legacy = sys.modules.get("tf_keras")
+    own = keras.callbacks.CallbackList
+    return (own,) if legacy is None else (own, legacy.callbacks.CallbackList)
+
+
+def model_classes() -> tuple[Any, ...]:
+    """Return the classes that train by ``fit``, of each library that is loaded."""
+    legacy = sys.modules.get("tf_keras")
+    return (keras.Model,) if legacy is None else (keras.Model, legacy.Model)
+
+
 def is_layer(operation: Any) -> bool:
     """Whether an operation is a layer of either library."""
     return isinstance(operation, layer_classes())

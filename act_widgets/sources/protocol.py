@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
@@ -150,6 +151,40 @@ class Counted(NamedTuple):
     remark: str = ""
 
 
+class Moment(NamedTuple):
+    """Where a training stands.
+
+    Attributes
+    ----------
+    training : int
+        Which one: another number for each.
+    step : int
+        How many steps were made.
+    is_whole : bool
+        Whether they are counted from the first one on.
+    is_between : bool
+        Whether it is between two steps, so that the weights belong to one.
+    """
+
+    training: int
+    step: int
+    is_whole: bool
+    is_between: bool
+
+
+class TrainingListener(Protocol):
+    """What is told of the trainings of a model. Called by the thread that trains: it must not wait."""
+
+    def began(self, moment: Moment) -> None:
+        """Hear that a training begins, or is under way."""
+
+    def stepped(self, moment: Moment) -> None:
+        """Hear that a step was made."""
+
+    def ended(self) -> None:
+        """Hear that a training is over: finished, broken off or interrupted."""
+
+
 def main_output(ranks: Sequence[int | None]) -> int:
     """Return which of several outputs classes are read from, by their number of axes."""
     return next((i for i, rank in enumerate(ranks) if rank == 2), 0)
@@ -240,6 +275,15 @@ class Source(Protocol):
 
     def weights_version(self) -> int:
         """Return a number that goes up when the weights changed. Costs less than a millisecond."""
+
+    def at_rest(self) -> AbstractContextManager[None]:
+        """Keep trainings that are followed from making a step; wait for the end of one under way."""
+
+    def moments(self) -> tuple[Moment, ...]:
+        """Return where the trainings stand that are followed and change the model."""
+
+    def follow(self, listener: TrainingListener) -> Callable[[], None]:
+        """Tell a listener of the model's trainings, until what is returned is called."""
 
     def graph(self, inputs: Inputs) -> Graph:
         """Return calls and edges. Traces the model the first time."""

@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import ModelError, MovedOnError
 from ..rendering import charts, sheet
 from ..selection import Selection
 from ..session import Session
 from . import recipe, text
 from .card import Card
+from .live import live_of
 from .parts import parts_of
 from .stage import Stage
 from .worker import worker_of
@@ -53,20 +54,24 @@ class View(Card):
                 f"Expected: act_widgets.{type(self).__name__}(act_widgets.Session(model, inputs))."
             )
         self.session = session
-        self._wanted: tuple[int, Hashable, Hashable] | None = None
+        self._wanted: tuple[int | None, Hashable, Hashable] | None = None
+        self._wishing = threading.RLock()
         self._shown: Hashable = None
         self._latest: tuple[Hashable, Stage] = (None, Stage(None))
         self._running: tuple[Hashable, Iterator[Stage]] = (None, iter(()))
         self._turn = threading.RLock()
-        self._drawn: Hashable = None
+        self._drawn: tuple[int | None, Hashable] | None = None
         self._drawn_at = -_SELDOM
+        # What was told to go on: of the model's next step it need not be told again.
+        self._urged: Hashable = None
         self._after: list[Callable[[], None]] = []
         self._failure = ""
         super().__init__()
         self._stop.observe(self.guarded(self._on_stop), names=["value"])
         session.selection.observe(self._on_change, names=list(self.watches))
-        session.observe(self._on_change, names=["version", "silenced"])
+        session.observe(self._on_change, names=["version", "outdated", "silenced"])
         self._open = True
+        live_of(session).join(self)
         self.refresh()
 
     def key(self) -> Hashable:
@@ -148,33 +153,37 @@ class View(Card):
 
     def refresh(self) -> None:
         """Show what the selection asks for, if it is not shown already."""
-        try:
-            key = (self.session.version, self.key(), self.look())
-            is_ready = self._is_known(key[:2]) or self.is_ready(key[1])
-        except Exception as error:  # the boundary: shown in the card
-            self._wanted = None
-            self._show_error(error)
-            return
-        if key == self._wanted:  # shown, under way, stopped, or told to be wrong
-            return
-        if self._wanted is None or key[:2] != self._wanted[:2]:
-            with self.following():
-                self._stop.value = False
-            self._show_stop("")
-        self._wanted = key
+        with self._wishing:  # of two threads the one that comes last sees what both have changed
+            try:
+                with self.session.as_read():
+                    key = (self._edition, self.key(), self.look())
+                    is_ready = self._is_there(key)
+            except MovedOnError:  # what is asked for is known only after another look at the model
+                worker_of(self.session).submit(id(self), self._ask_anew)
+                return
+            except Exception as error:  # the boundary: shown in the card
+                self._wanted = None
+                self._show_error(error)
+                return
+            if key == self._wanted:  # shown, under way, stopped, or told to be wrong
+                return
+            if self._wanted is None or key[:2] != self._wanted[:2]:
+                with self.following():
+                    self._stop.value = False
+                self._show_stop("")
+            self._wanted = key
         if key == self._shown:
             self._busy.value = ""
             self._tell_age()
             return
-        # Never waits for a computation of this view that is under way in the worker.
-        if is_ready and self._turn.acquire(blocking=False):
-            try:
-                self._work(key)
-            finally:
-                self._turn.release()
-        else:
+        if not is_ready or not self._work_as_read(key):
             self._tell_begun()
             self._submit()
+
+    def tell_step(self) -> None:
+        """Say of which step of a training the picture is."""
+        if self._drawn is not None and self._drawn[0] == self.session.version:
+            self.say_step(live_of(self.session).words(self.session))
 
     @property
     def is_settled(self) -> bool:
@@ -198,7 +207,8 @@ class View(Card):
             self._open = False
             self._wanted = None
         self.session.selection.unobserve(self._on_change, names=list(self.watches))
-        self.session.unobserve(self._on_change, names=["version", "silenced"])
+        self.session.unobserve(self._on_change, names=["version", "outdated", "silenced"])
+        live_of(self.session).leave(self)
         worker_of(self.session).withdraw(id(self))
         self._latest, self._running = (None, Stage(None)), (None, iter(()))
         self.release()
@@ -211,19 +221,28 @@ class View(Card):
 
     def _result(self, key: Hashable) -> Any:
         """Return what is on the screen for a key, or all of it if that is nothing yet."""
-        wanted = (self.session.version, key)
         known, stage = self._latest
-        if known != wanted or stage.is_empty:
-            *_, stage = self.stages(key)
-            self._latest = wanted, stage
+        if known != (self._edition, key) or stage.is_empty:
+            with self.session.reading():
+                *_, stage = self.stages(key)
+                self._latest = (self.session.version, key), stage
         return stage.result
 
-    def _is_known(self, key: tuple[int, Hashable]) -> bool:
+    @property
+    def _edition(self) -> int | None:
+        """Which reading of the model is to be shown; None for one that is to come."""
+        return None if self.session.outdated else self.session.version
+
+    def _is_there(self, key: tuple[int | None, Hashable, Hashable]) -> bool:
+        """Whether a key can be drawn without asking the model."""
+        return key[0] is not None and (self._is_known(key[:2]) or self.is_ready(key[1]))
+
+    def _is_known(self, key: tuple[int | None, Hashable]) -> bool:
         """Whether what is to be shown for a key is there: the last stage, or one that was stopped at."""
         known, stage = self._latest
         return known == key and (stage.is_whole or self._stop.value)
 
-    def _advance(self, key: tuple[int, Hashable]) -> Stage:
+    def _advance(self, key: tuple[int | None, Hashable]) -> Stage:
         """Return the next stage for a key; the latest if there is no more, or the work is stopped."""
         if self._is_known(key):
             return self._latest[1]
@@ -240,10 +259,51 @@ class View(Card):
     def _work_on(self) -> None:
         """Go on with what is wanted now: it may be something else than when the job was queued."""
         key = self._wanted
-        if key is not None and key != self._shown:
-            self._work(key)
+        if key is None or key == self._shown:
+            return
+        try:
+            with self.session.as_read():
+                is_there = self._is_there(key)
+            if is_there and self._work_as_read(key):
+                return
+            self._hold()
+            key = self._wanted  # which may be of another reading now
+            if key is not None and key != self._shown:
+                self._work(key)
+        except Exception as error:  # the boundary: shown in the card
+            self._show_error(error)
 
-    def _work(self, key: tuple[int, Hashable, Hashable]) -> None:
+    def _ask_anew(self) -> None:
+        """Find out what is wanted, where that takes the model."""
+        try:
+            self._hold()
+        except Exception as error:  # the boundary: shown in the card
+            self._show_error(error)
+        else:
+            self.refresh()
+
+    def _hold(self) -> None:
+        """Have the worker keep the model as it is until there is nothing more to do."""
+        worker_of(self.session).hold(live_of(self.session).reading(self.session))
+
+    def _work_as_read(self, key: tuple[int | None, Hashable, Hashable]) -> bool:
+        """Show what can be looked up; return whether that was enough.
+
+        Never waits: neither for a computation of this view that is under way in the worker, nor for a
+        training.
+        """
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            with self.session.as_read():
+                self._work(key)
+        except MovedOnError:
+            return False
+        finally:
+            self._turn.release()
+        return True
+
+    def _work(self, key: tuple[int | None, Hashable, Hashable]) -> None:
         """Compute and draw one stage, unless something else is wanted before or after computing."""
         with self._turn:
             if key != self._wanted or self._is_given_up(key):
@@ -258,6 +318,10 @@ class View(Card):
                 self._shown = self._drawn = None  # what is drawn now may be on its way yet
                 self.draw(stage.result)
                 self._drawn, self._drawn_at = key[:2], time.monotonic()
+                self.tell_step()
+            except MovedOnError:
+                self._running = (None, iter(()))
+                raise
             except Exception as error:  # the boundary: shown in the card
                 self._running = (None, iter(()))
                 if key == self._wanted:
@@ -269,7 +333,7 @@ class View(Card):
         for callback in self._after:
             callback()
 
-    def _is_given_up(self, key: tuple[int, Hashable, Hashable]) -> bool:
+    def _is_given_up(self, key: tuple[int | None, Hashable, Hashable]) -> bool:
         """Whether the work was stopped before anything of it was drawn: what comes yet is not shown."""
         return self._stop.value and self._drawn != key[:2]
 
@@ -280,23 +344,26 @@ class View(Card):
         is_rest = stage.is_whole or stage.waits or self._stop.value
         return is_rest or time.monotonic() - self._drawn_at > _SELDOM
 
-    def _tell_progress(self, key: tuple[int, Hashable, Hashable], stage: Stage) -> None:
+    def _tell_progress(self, key: tuple[int | None, Hashable, Hashable], stage: Stage) -> None:
         """Say how far the work is, and see that it goes on."""
         if stage.is_whole:
-            self._shown = key
+            self._shown, self._urged = key, None
             self._show_stop("")
             self._busy.value = ""
             return
         self._busy.value = text.progress(stage.share, stage.words)
+        waits = stage.waits and key[1] != self._urged
         with self.following():
-            self._stop.value = self._stop.value or stage.waits
-        self._show_stop("Start" if stage.waits else "Go on" if self._stop.value else "Stop")
+            self._stop.value = self._stop.value or waits
+        self._show_stop("Start" if waits else "Go on" if self._stop.value else "Stop")
         if not self._stop.value:
             self._submit()
 
     def _tell_begun(self) -> None:
         """Say that nothing is there yet of what is wanted, and whether it is worked on."""
-        self._busy.value = text.stopped(self.working) if self._stop.value else text.busy(self.working)
+        is_old = self._wanted is not None and self._wanted[0] is None
+        working = "reading the model anew" if is_old else self.working
+        self._busy.value = text.stopped(working) if self._stop.value else text.busy(working)
         self._show_stop("Go on" if self._stop.value else "Stop")
         self._tell_age()
 
@@ -312,6 +379,7 @@ class View(Card):
     def _on_stop(self, change: dict) -> None:
         if self.is_following:
             return
+        self._urged = self._wanted[1] if self._wanted is not None and not change["new"] else None
         if self._wanted is not None and self._drawn != self._wanted[:2]:
             self._tell_begun()
         else:

@@ -25,7 +25,8 @@ class Card(Pictured):
 
     def __init__(self) -> None:
         self._following: int | None = None
-        self._said = ""
+        self._said, self._at = "", ""
+        self._told = ("", "")
         self._heading = ipywidgets.HTML(text.heading(self.title))
         self._code = CodeButton(self.code)
         self._code.observe(self.guarded(self._code.answer), names=["asked"])
@@ -94,7 +95,14 @@ class Card(Pictured):
         short, whole = (
             " · ".join(filter(None, parts)) for parts in ((self._said, hint), (layer, words, hint))
         )
-        self._heading.value = text.heading(self.title, short, whole)
+        self._told = (short, whole)
+        self._heading.value = text.heading(self.title, *self._told, self._at)
+
+    def say_step(self, words: str) -> None:
+        """Say of which step of a training the card is; in the explorer its first line does."""
+        if words != self._at:
+            self._at = words
+            self._heading.value = text.heading(self.title, *self._told, self._at)
 
     def _show_stop(self, words: str) -> None:
         self._stop.description = words

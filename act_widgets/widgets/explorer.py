@@ -29,6 +29,7 @@ from .feature_maps import FeatureMaps
 from .graph_view import GraphView
 from .histogram import Histogram
 from .layer_picker import LayerPicker
+from .live import live_of
 from .method_picker import MethodPicker
 from .parts import parts_of
 from .predictions import Predictions
@@ -101,6 +102,7 @@ class Explorer(Pictured):
         for view in self.views:
             view.on_drawn(self._tell)
         self._open = True
+        live_of(session).join(self)
         self._tell()
 
     @property
@@ -110,7 +112,8 @@ class Explorer(Pictured):
 
     def png(self) -> bytes:
         """Return the whole dashboard as one PNG; what is not there yet is computed for it."""
-        return pictures.png_of(self._picture(compute=True))
+        with self.session.reading():
+            return pictures.png_of(self._picture(compute=True))
 
     def code(self) -> str:
         """Return Python code that opens this explorer anew, as it is now."""
@@ -164,7 +167,7 @@ class Explorer(Pictured):
         options = self.views.layer_picker.compute(self.selection.layer).options
         target = Path(path).absolute()
 
-        with self._task.begun(f"writing {target.name}") as show:
+        with self.session.reading(), self._task.begun(f"writing {target.name}") as show:
 
             def tell(share: float, words: str) -> None:
                 show(share, words)
@@ -178,6 +181,7 @@ class Explorer(Pictured):
         if not self._open or sys.is_finalizing():
             return
         self._open = False
+        live_of(self.session).leave(self)
         for view in self.views:
             view.close()
         self.session.reader.cache.clear()
@@ -220,10 +224,15 @@ class Explorer(Pictured):
             " × ".join(map(str, a.shape[1:])) or "scalar" for a in session.reader.inputs.arrays
         )
         mode = " · called as in training" if session.training else ""
+        step = live_of(session).words(session)
         return (
             f"{text.many(len(session.layers), 'layer')} · {text.many(session.batch_size, 'sample')} of "
-            f"{shapes}{mode}"
+            f"{shapes}{mode}{' · ' if step else ''}{step}"
         )
+
+    def tell_step(self) -> None:
+        """Say of which step of a training the views are."""
+        self._tell()
 
     def _tell(self) -> None:
         """Write the first line: the model, the batch, and how often the model ran."""

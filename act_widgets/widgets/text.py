@@ -24,12 +24,16 @@ def styles() -> str:
     return files(__package__).joinpath("style.css").read_text("utf-8")
 
 
-def heading(title: str, note: str = "", whole: str = "") -> str:
-    """Return a card's title and what it shows now; `whole` is told when the pointer rests on it."""
+def heading(title: str, note: str = "", whole: str = "", step: str = "") -> str:
+    """Return a card's title and what it shows now; `whole` is told when the pointer rests on it.
+
+    During a training, `step` says which one is shown.
+    """
+    at = f'<span class="aw-step">{escape(step)}</span>' if step else ""
     return (
         '<div class="aw-heading">'
         f'<span class="aw-title" role="heading" aria-level="3">{escape(title)}</span>'
-        f'<span class="aw-note" title="{escape(whole or note)}">{escape(note)}</span></div>'
+        f'<span class="aw-note" title="{escape(whole or note)}">{escape(note)}</span>{at}</div>'
     )
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 
 from .per_session import PerSession
 
@@ -16,6 +17,7 @@ class Worker:
     def __init__(self) -> None:
         self._jobs: OrderedDict[Hashable, Callable[[], None]] = OrderedDict()
         self._running = 0
+        self._held: ExitStack | None = None
         self._lock = threading.Condition()
         # An executor's thread is joined when the interpreter ends: one that is killed inside
         # TensorFlow takes the process down with it.
@@ -26,6 +28,13 @@ class Worker:
         with self._lock:
             self._jobs[owner] = job
         self._pool.submit(self._run_next)
+
+    def hold(self, context: AbstractContextManager[None]) -> None:
+        """Enter a context, unless one is held, and leave it when there is nothing more to do. For jobs."""
+        if self._held is None:
+            with ExitStack() as entered:
+                entered.enter_context(context)
+                self._held = entered.pop_all()
 
     def withdraw(self, owner: Hashable) -> None:
         """Drop an owner's waiting job."""
@@ -47,6 +56,9 @@ class Worker:
         try:
             job()
         finally:
+            if not self._jobs and self._held is not None:
+                held, self._held = self._held, None
+                held.close()
             with self._lock:
                 self._running -= 1
                 self._lock.notify_all()

@@ -163,6 +163,10 @@ class Lab(Front):
         """Restart the kernel; the cells stay."""
         self._do("restartKernel", seconds=PAGE_SECONDS)
 
+    def interrupt(self) -> None:
+        """Interrupt the kernel, as the square button does."""
+        self._do("interrupt")
+
     def reconnect(self) -> None:
         """Drop the connection between page and kernel, and make a new one to the same kernel."""
         self._do("reconnect", seconds=PAGE_SECONDS)

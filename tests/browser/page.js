@@ -74,6 +74,10 @@ window.testLab = (() => {
       await panel().context.save();
     },
 
+    async interrupt() {
+      await panel().sessionContext.session.kernel.interrupt();
+    },
+
     async restartKernel() {
       await panel().sessionContext.restartKernel();
       await kernel().info;
