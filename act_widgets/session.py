@@ -228,7 +228,7 @@ class Session(HasTraits):
         if self._is_content():
             return
         with self.source.at_rest(), self._turn:
-            if self.stale:
+            if self.outdated or self.stale:
                 self._read_anew()
             else:
                 self.reader.blocks.read_at = self.source.moments()

@@ -134,6 +134,9 @@ def _training_of(callbacks: Any, begins: bool) -> Training | None:
     training = Training(model, callbacks, threading.get_ident(), _caller(callbacks), begins)
     training.phase = Phase.REST
     _follow(training)
+    if not _followers:  # the last one went while this call was on its way
+        _trainings.clear()
+        return None
     for listener in _listeners(training):
         listener.began(training.moment())
     return training

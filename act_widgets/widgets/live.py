@@ -40,7 +40,7 @@ class Live:
         self._stop: Callable[[], None] | None = None
         self._due = 0.0
         self._is_asked = False
-        self._steps = (0, 0)
+        self._between = 0
 
     def join(self, shown: Shown) -> None:
         """Keep something on the screen up to date from now on."""
@@ -61,10 +61,11 @@ class Live:
                 self._session = self._stop = None
 
     def began(self, moment: Moment) -> None:
-        """Show the model anew at the first step; if steps were made already, all that is shown is old."""
-        self._due, self._steps = 0.0, (0, 0)
-        if not moment.is_whole:
-            self._ask()
+        """Show the model anew at the first step; what is not of the weights as they are now is old."""
+        self._due, self._between = 0.0, 0
+        session = self._session
+        if session is not None and (not moment.is_whole or session.stale):
+            session.outdated = True
         self._tell()
 
     def stepped(self, moment: Moment) -> None:
@@ -82,10 +83,10 @@ class Live:
         if not now and not session.read_at:
             return ""
         if not session.read_at:
-            return "as before the training"
+            return "as before the training" if now[0].is_whole else "in training"
         moment = session.read_at[0]
         since = "" if moment.is_whole else " since it is watched"
-        often = f", refreshed every ~{self._steps[1]} steps" if self._steps[1] > 1 else ""
+        often = f", refreshed every ~{self._between} steps" if self._between > 1 else ""
         return f"step {moment.step}{since}{often if now else ''}"
 
     @contextmanager
@@ -106,7 +107,7 @@ class Live:
         now = session.read_at
         if now != before:
             is_next = bool(before and now) and before[0].training == now[0].training
-            self._steps = (now[0].step if now else 0, now[0].step - before[0].step if is_next else 0)
+            self._between = now[0].step - before[0].step if is_next else 0
             self._tell()
 
     def _ask(self) -> None:
