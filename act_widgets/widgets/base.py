@@ -15,7 +15,7 @@ from ..rendering import charts, sheet
 from ..selection import Selection
 from ..session import Session
 from . import recipe, text
-from .card import Card
+from .dated import Dated
 from .live import live_of
 from .parts import parts_of
 from .stage import Stage
@@ -25,7 +25,11 @@ from .worker import worker_of
 _SELDOM = 0.2
 
 
-class View(Card):
+Key = tuple[int | None, Hashable, Hashable]
+"""Which reading of the model is shown, what of it, and how."""
+
+
+class View(Dated):
     """A card that follows the selection of one session.
 
     A subclass says three things: `key`, what it shows now, from the selection; `compute`, the
@@ -53,20 +57,18 @@ class View(Card):
                 f"A view takes a session first. Received: {type(session).__name__}. "
                 f"Expected: act_widgets.{type(self).__name__}(act_widgets.Session(model, inputs))."
             )
-        self.session = session
-        self._wanted: tuple[int | None, Hashable, Hashable] | None = None
+        self._wanted: Key | None = None
         self._wishing = threading.RLock()
         self._shown: Hashable = None
         self._latest: tuple[Hashable, Stage] = (None, Stage(None))
         self._running: tuple[Hashable, Iterator[Stage]] = (None, iter(()))
         self._turn = threading.RLock()
-        self._drawn: tuple[int | None, Hashable] | None = None
         self._drawn_at = -_SELDOM
         # What was told to go on: of the model's next step it need not be told again.
         self._urged: Hashable = None
         self._after: list[Callable[[], None]] = []
         self._failure = ""
-        super().__init__()
+        super().__init__(session)
         self._stop.observe(self.guarded(self._on_stop), names=["value"])
         session.selection.observe(self._on_change, names=list(self.watches))
         session.observe(self._on_change, names=["version", "outdated", "silenced"])
@@ -180,11 +182,6 @@ class View(Card):
             self._tell_begun()
             self._submit()
 
-    def tell_step(self) -> None:
-        """Say of which step of a training the picture is."""
-        if self._drawn is not None and self._drawn[0] == self.session.version:
-            self.say_step(live_of(self.session).words(self.session))
-
     @property
     def is_settled(self) -> bool:
         """Whether what is on the screen is what was asked for."""
@@ -228,12 +225,7 @@ class View(Card):
                 self._latest = (self.session.version, key), stage
         return stage.result
 
-    @property
-    def _edition(self) -> int | None:
-        """Which reading of the model is to be shown; None for one that is to come."""
-        return None if self.session.outdated else self.session.version
-
-    def _is_there(self, key: tuple[int | None, Hashable, Hashable]) -> bool:
+    def _is_there(self, key: Key) -> bool:
         """Whether a key can be drawn without asking the model."""
         return key[0] is not None and (self._is_known(key[:2]) or self.is_ready(key[1]))
 
@@ -282,11 +274,7 @@ class View(Card):
         else:
             self.refresh()
 
-    def _hold(self) -> None:
-        """Have the worker keep the model as it is until there is nothing more to do."""
-        worker_of(self.session).hold(live_of(self.session).reading(self.session))
-
-    def _work_as_read(self, key: tuple[int | None, Hashable, Hashable]) -> bool:
+    def _work_as_read(self, key: Key) -> bool:
         """Show what can be looked up; return whether that was enough.
 
         Never waits: neither for a computation of this view that is under way in the worker, nor for a
@@ -303,7 +291,7 @@ class View(Card):
             self._turn.release()
         return True
 
-    def _work(self, key: tuple[int | None, Hashable, Hashable]) -> None:
+    def _work(self, key: Key) -> None:
         """Compute and draw one stage, unless something else is wanted before or after computing."""
         with self._turn:
             if key != self._wanted or self._is_given_up(key):
@@ -333,7 +321,7 @@ class View(Card):
         for callback in self._after:
             callback()
 
-    def _is_given_up(self, key: tuple[int | None, Hashable, Hashable]) -> bool:
+    def _is_given_up(self, key: Key) -> bool:
         """Whether the work was stopped before anything of it was drawn: what comes yet is not shown."""
         return self._stop.value and self._drawn != key[:2]
 
@@ -344,7 +332,7 @@ class View(Card):
         is_rest = stage.is_whole or stage.waits or self._stop.value
         return is_rest or time.monotonic() - self._drawn_at > _SELDOM
 
-    def _tell_progress(self, key: tuple[int | None, Hashable, Hashable], stage: Stage) -> None:
+    def _tell_progress(self, key: Key, stage: Stage) -> None:
         """Say how far the work is, and see that it goes on."""
         if stage.is_whole:
             self._shown, self._urged = key, None
@@ -360,18 +348,12 @@ class View(Card):
             self._submit()
 
     def _tell_begun(self) -> None:
-        """Say that nothing is there yet of what is wanted, and whether it is worked on."""
-        is_old = self._wanted is not None and self._wanted[0] is None
-        working = "reading the model anew" if is_old else self.working
-        self._busy.value = text.stopped(working) if self._stop.value else text.busy(working)
-        self._show_stop("Go on" if self._stop.value else "Stop")
+        if self._wanted is not None:
+            self._say_begun(self._wanted[0], self.working)
         self._tell_age()
 
     def _tell_age(self) -> None:
-        """Show whether the picture is of an earlier choice."""
-        is_old = self._wanted is None or self._drawn != self._wanted[:2]
-        if is_old != ("aw-old" in self._dom_classes):
-            (self.add_class if is_old else self.remove_class)("aw-old")
+        self._say_age(None if self._wanted is None else self._wanted[:2])
 
     def _submit(self) -> None:
         worker_of(self.session).submit(id(self), self._work_on)
