@@ -570,3 +570,31 @@ def test_what_is_told_to_start_starts_though_the_training_goes_on():
     settle(session)
     assert alert_of(view) == ""
     view.close()
+
+
+def test_a_model_that_fails_during_its_training_says_so_in_its_views():
+    class Fails(layers.Layer):
+        for_us = False
+
+        def call(self, x, training=False):
+            if self.for_us and not training:
+                raise ZeroDivisionError("outside of training")
+            return x
+
+    fails = Fails(name="fails")
+    given = keras.Input((8, 8, 1))
+    y = fails(layers.Conv2D(2, 3, name="conv")(given))
+    model = keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(y)))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    view = aw.FeatureMaps(aw.Session(model, LOOKED_AT))
+    settle(view.session)
+    fails.for_us = True
+    fit = Fit(model, Steps(lambda: "outside of training" in alert_of(view)))
+    fit.finish()
+    assert fit.error is None
+    fails.for_us = False
+    view.selection.channel = 1
+    settle(view.session)
+    assert alert_of(view) == ""
+    shows_the_model_now(view, model)
+    view.close()

@@ -117,8 +117,13 @@ class Live:
             worker_of(session).submit(self, lambda: self._answer(session))
 
     def _answer(self, session: Session) -> None:
-        self._is_asked = False
-        worker_of(session).hold(self.reading(session))
+        self._is_asked = is_read = False
+        try:
+            worker_of(session).hold(self.reading(session))
+            is_read = True
+        finally:
+            if not is_read:  # each view tries it too, and shows why it fails
+                session.outdated = True
 
     def _tell(self) -> None:
         for shown in list(self._shown):
