@@ -44,7 +44,7 @@ def test_a_training_in_another_cell_is_watched_and_goes_on_as_if_it_were_not(lab
 
     job = lab.start(1)
     head = lab.page.locator(".aw-explorer-head")
-    expect(head).to_contain_text("refreshed every ~")
+    expect(head).to_contain_text("refreshed every ~", timeout=60_000)
 
     # The picture changes by itself.
     maps = card(lab, "FeatureMaps").locator("canvas").first
@@ -58,13 +58,13 @@ def test_a_training_in_another_cell_is_watched_and_goes_on_as_if_it_were_not(lab
     card(lab, "ChannelSlider").get_by_role("slider").press("ArrowRight")
     expect(card(lab, "ChannelView")).to_contain_text("norm · channel 2")
     expect(card(lab, "Histogram")).to_contain_text("norm · channel 2")
-    expect(head).to_contain_text("refreshed every ~")
+    expect(head).to_contain_text("refreshed every ~", timeout=60_000)
 
     for _ in range(2):
         card(lab, "SamplePicker").get_by_role("slider").press("ArrowRight")
     assert lab.finish(job) == []
     settle(lab)
-    expect(head).not_to_contain_text("step")
+    expect(head).not_to_contain_text("step", timeout=60_000)
     expect(card(lab, "SamplePicker")).to_contain_text("2 of 3")
     assert not lab.value("ex.session.stale")
     assert lab.value("[view._alert.value for view in ex.views if view._alert.value]") == []
@@ -80,11 +80,11 @@ def test_an_interrupted_training_leaves_the_explorer_current(lab: Lab):
     settle(lab)
     job = lab.start(1)
     head = lab.page.locator(".aw-explorer-head")
-    expect(head).to_contain_text("refreshed every ~")
+    expect(head).to_contain_text("refreshed every ~", timeout=60_000)
     lab.interrupt()
     (told,) = lab.finish(job)
     assert told["ename"] == "KeyboardInterrupt"
-    expect(head).not_to_contain_text("step")
+    expect(head).not_to_contain_text("step", timeout=60_000)
     settle(lab)
     assert not lab.value("ex.session.stale")
     shown = "ex.views.feature_maps._latest[1].result.array"
