@@ -15,7 +15,8 @@ from keras import layers
 import act_widgets as aw
 from act_widgets.errors import MovedOnError
 from act_widgets.sources import following
-from act_widgets.widgets.base import Stage, View
+from act_widgets.widgets.base import View
+from act_widgets.widgets.stage import Stage
 from act_widgets.widgets.worker import worker_of
 
 from .cards import send, settle
