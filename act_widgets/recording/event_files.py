@@ -102,9 +102,10 @@ class EventFiles:
 
     def close(self) -> None:
         """Close the event file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with told_of(str(self.folder)):
+                file.close()
 
     def _put(self, event: bytes) -> None:
         self._file.write(event)

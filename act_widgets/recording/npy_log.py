@@ -15,12 +15,12 @@ A record's line is written last, so that what a killed training leaves behind is
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime, timezone
 from math import isfinite
 from pathlib import Path
@@ -29,9 +29,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..keys import Tap
+from .about_json import from_json, to_json
 from .memory_log import no_step
 from .record import About, Record, Summary
+from .unwritable import told_of
 
 _ABOUT, _INDEX = "about.json", "index.jsonl"
 
@@ -49,7 +50,9 @@ class NpyLog:
     Raises
     ------
     InputError
-        When the training begins, if the folder holds another recording or can't be made.
+        When the training begins, if the folder holds another recording.
+    OSError
+        When the folder can't be written to.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -64,26 +67,23 @@ class NpyLog:
         """Begin a recording, or go on with the one that this object began."""
         if self._names is not None:
             return
-        if self.folder.exists() and not self.folder.is_dir():
-            raise InputError(f"A recording takes a folder. Received: '{self.folder}', which is a file.")
-        if (self.folder / _ABOUT).exists():
-            if not self.overwrite:
-                raise InputError(
-                    f"There is a recording already. Received: folder '{self.folder}'. "
-                    "Expected: another folder, or overwrite=True."
-                )
-            self._remove()
-        (self.folder / "inputs").mkdir(parents=True, exist_ok=True)
-        for index, array in enumerate(about.inputs.values()):
-            _save(self.folder / "inputs" / f"{index}.npy", array)
+        with told_of(str(self.folder)):
+            self._make_room()
+            (self.folder / "inputs").mkdir(parents=True, exist_ok=True)
+            for index, array in enumerate(about.inputs.values()):
+                _save(self.folder / "inputs" / f"{index}.npy", array)
+            (self.folder / _INDEX).touch()
+            whole = self.folder / f"{_ABOUT}.new"
+            whole.write_text(json.dumps(to_json(about), indent=1), encoding="utf-8")
+            whole.replace(self.folder / _ABOUT)
         self._names = _file_names(about.taps)
-        (self.folder / _INDEX).touch()
-        whole = self.folder / f"{_ABOUT}.new"
-        whole.write_text(json.dumps(_described(about), indent=1), encoding="utf-8")
-        whole.replace(self.folder / _ABOUT)
 
     def write(self, record: Record) -> None:
         """Write a record's arrays, then its line."""
+        with told_of(str(self.folder)):
+            self._write(record)
+
+    def _write(self, record: Record) -> None:
         assert self._names is not None
         step = f"step-{record.step:08d}"
         (self.folder / step).mkdir(exist_ok=True)
@@ -119,7 +119,14 @@ class NpyLog:
         """What is there so far."""
         return NpyRecording(self.folder)
 
-    def _remove(self) -> None:
+    def _make_room(self) -> None:
+        if not (self.folder / _ABOUT).exists():
+            return
+        if not self.overwrite:
+            raise InputError(
+                f"There is a recording already. Received: folder '{self.folder}'. "
+                "Expected: another folder, or overwrite=True."
+            )
         for path in [*self.folder.glob("step-*"), self.folder / "inputs"]:
             shutil.rmtree(path, ignore_errors=True)
         for name in (_ABOUT, _INDEX):
@@ -159,16 +166,9 @@ class NpyRecording:
     @property
     def about(self) -> About:
         """What holds for all records."""
-        known = self._described
-        taps = [Tap(**{**tap, "shape": tuple(tap["shape"])}) for tap in known["taps"]]
-        arrays = (_load(self.folder / "inputs" / f"{i}.npy") for i in range(len(known["inputs"])))
-        return About(
-            model=known["model"],
-            taps={tap.address: tap for tap in taps},
-            inputs=dict(zip(known["inputs"], arrays, strict=True)),
-            explained=known["explained"],
-            labels=tuple(known["labels"]),
-        )
+        names = self._described["inputs"]
+        arrays = (_load(self.folder / "inputs" / f"{i}.npy") for i in range(len(names)))
+        return from_json(self._described, dict(zip(names, arrays, strict=True)))
 
     @property
     def steps(self) -> Sequence[int]:
@@ -222,9 +222,12 @@ class _Files(Mapping[str, np.ndarray]):
 
 
 def _save(path: Path, array: np.ndarray) -> None:
-    with path.open("wb") as file:
-        # Words are objects in memory; as fixed-width text they need no pickle.
-        np.save(file, array.astype(str) if array.dtype == object else array, allow_pickle=False)
+    # Words are objects in memory; as fixed-width text they need no pickle.
+    kept = array.astype(str) if array.dtype == object else array
+    # By way of memory: NumPy itself can't tell why a disk refuses what it writes.
+    whole = io.BytesIO()
+    np.save(whole, kept, allow_pickle=False)
+    path.write_bytes(whole.getbuffer())
 
 
 def _load(path: Path) -> np.ndarray:
@@ -251,17 +254,6 @@ def _append(path: Path, line: str) -> None:
 def _file_names(addresses: Iterable[str]) -> dict[str, str]:
     """Return a file name for each layer: its number and what of its address any file system takes."""
     return {a: f"{i:03d}-{re.sub(r'[^A-Za-z0-9_.#-]+', '.', a)[-80:]}" for i, a in enumerate(addresses)}
-
-
-def _described(about: About) -> dict[str, Any]:
-    return {
-        "format": "act_widgets recording 1",
-        "model": about.model,
-        "taps": [asdict(tap) for tap in about.taps.values()],
-        "inputs": list(about.inputs),
-        "explained": about.explained,
-        "labels": list(about.labels),
-    }
 
 
 def _number(value: float | None) -> float | str | None:
