@@ -52,10 +52,16 @@ class ZarrPlace:
         # Format 2 on every version of the library: what is told at the root counts for all arrays there.
         is_old = int(zarr.__version__.partition(".")[0]) < 3
         self._format = {"zarr_version": 2} if is_old else {"zarr_format": 2}
+        # Compressing takes three times as long as writing, and gains little on numbers such as these.
+        self._plain = {"compressor": None} if is_old else {"compressors": None}
 
     def begin(self) -> Any:
         """Return a new ``zarr.Group``, to be written to."""
         return self._zarr.open_group(**self._where, mode="a", **self._format)
+
+    def create(self, group: Any, path: str, **properties: Any) -> Any:
+        """Return a new array in a group."""
+        return group.create(path, **properties, **self._plain)
 
     def read(self) -> Any:
         """Return the ``zarr.Group`` with all that is finished."""

@@ -11,11 +11,11 @@ import numpy as np
 from .safe_names import safe_name
 from .zarr_place import METADATA, ZarrPlace
 
-# Numbers that come one at a time share chunks of so many steps.
-_STEPS_A_CHUNK = 512
+# Numbers share chunks of so many steps, or bytes: each step writes its chunk anew.
+_STEPS_A_CHUNK, _BYTES_A_CHUNK = 512, 1 << 16
 _COLUMNS = 64
 # Steps that there is room for ahead; Zarr looks for each that is not needed in the end.
-_MOST_AHEAD = 64
+_AHEAD = 16
 
 
 class _Table(NamedTuple):
@@ -85,7 +85,8 @@ class ZarrTables:
         key = (group, name, value.shape, value.dtype.str)
         if key not in self._tables:
             path = self._new_path(group, name)
-            chunk = 1 if value.ndim and not axes else _STEPS_A_CHUNK
+            is_one_by_one = value.ndim and not axes
+            chunk = 1 if is_one_by_one else min(_STEPS_A_CHUNK, _BYTES_A_CHUNK // max(value.nbytes, 1) or 1)
             column = len(self._tables)
             axes = axes or self._axes(path, value)
             array = self._grown(path, value, axes, chunk, name=name, column=column, **attributes)
@@ -123,7 +124,7 @@ class ZarrTables:
 
     def _fill(self, array: Any, value: np.ndarray) -> None:
         if self._count >= array.shape[0]:
-            array.resize((self._count + min(max(self._count, 1), _MOST_AHEAD), *array.shape[1:]))
+            array.resize((self._count + _AHEAD, *array.shape[1:]))
         array[self._count] = value
 
     def _grown(self, path: str, like: np.ndarray, axes: Sequence[str], chunk: int, **attributes: Any) -> Any:
@@ -142,7 +143,9 @@ class ZarrTables:
         # Any other value that stands for "missing" would be taken for it wherever it occurs.
         missing = np.nan if like.dtype.kind in "fc" else None
         chunks = tuple(max(n, 1) for n in chunks)
-        made = self._root.create(path, shape=shape, chunks=chunks, dtype=like.dtype, fill_value=missing)
+        made = self._place.create(
+            self._root, path, shape=shape, chunks=chunks, dtype=like.dtype, fill_value=missing
+        )
         made.attrs.put({"_ARRAY_DIMENSIONS": list(axes), **attributes})
         self._learn(f"{path}/.zarray", f"{path}/.zattrs")
         return made
