@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import weakref
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, ModelError
+from ..keys import Tap
 from . import eager
 from .fingerprint import Fingerprint, differing, fingerprint
 from .inputs import Inputs
@@ -165,6 +167,7 @@ class Traces:
         holds = agree(answers.forward(inputs, []).main_output, eagerly.main_output)
         # What loops and branches hide is another matter; see `_answers`.
         holds &= _hides(answers) or eagerly.taps.keys() == answers.taps.keys()
+        answers.taps.update(_of_unknown_rank(answers, eagerly.taps))
         answers.checked |= {inputs.size == 1} if holds else set()
         return holds
 
@@ -183,6 +186,12 @@ class Traces:
 def _hides(trace: Trace) -> bool:
     """Whether an eager call may show more than a trace."""
     return not {INSIDE, UNCALLED}.isdisjoint(trace.unreachable.values())
+
+
+def _of_unknown_rank(trace: Trace, seen: Mapping[str, Tap]) -> dict[str, Tap]:
+    """Return what an eager call shows of tensors whose number of axes a graph does not know."""
+    unknown = [address for address, tensor in trace.tensors.items() if tensor.shape.rank is None]
+    return {a: replace(seen[a], shape=(None,) * len(seen[a].shape)) for a in unknown if a in seen}
 
 
 def agree(output: np.ndarray, expected: np.ndarray) -> bool:
