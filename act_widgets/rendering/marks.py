@@ -90,6 +90,6 @@ def html(title: str, entries: list[Entry]) -> str:
     """Return a legend as HTML."""
     items = "".join(entry.html() for entry in entries)
     return (
-        f'<div class="aw-marks"><b>{escape(title)}</b>'
+        f'<div class="aw-marks"><strong>{escape(title)}</strong>'
         f'<div role="list" aria-label="{escape(title)}">{items}</div></div>'
     )

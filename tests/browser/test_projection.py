@@ -145,7 +145,7 @@ def test_a_method_is_chosen_and_stopped_in_the_page(lab: Lab):
 
 def test_names_that_are_hostile_stay_text_and_in_the_card(lab: Lab):
     lab.show(
-        "import sys; sys.path.insert(0, '.')\n" + BEGIN,
+        BEGIN,
         "view = aw.Projection(ex.session, classes=['<img src=x onerror=hostile()>', 'W' * 300] * 40); view",
     )
     settle(lab)
