@@ -13,7 +13,8 @@ import pytest
 from act_widgets.errors import InputError, UnknownLayerError
 from act_widgets.model_graph import Edge, Graph, Node
 from act_widgets.rendering.graph_layout import lay_out
-from act_widgets.rendering.graph_svg import describe, path, printable, shorten
+from act_widgets.rendering.graph_lettering import printable, shorten
+from act_widgets.rendering.graph_svg import describe, path
 from act_widgets.rendering.layer_families import FAMILIES, GROUP, OTHER, contrast, family, is_minor
 
 from .graphviz import assert_drawn, draw
@@ -295,6 +296,7 @@ def test_a_long_name_loses_its_middle() -> None:
     assert shorten("conv", 144) == "conv"
     assert shorten("漢" * 40, 40) == "漢…漢"
     assert shorten("anything", 1) == "…"
+    assert shorten("GlobalAveragePooling2D", 174, bold=True) == "GlobalAveragePooling2D"
 
 
 def test_a_path_rounds_its_corners() -> None:

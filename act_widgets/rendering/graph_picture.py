@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from .graph_layout import Box, Drawing, Frame
-from .graph_svg import shorten
+from .graph_lettering import shorten
 from .graph_tones import Tones
 from .layer_families import GROUP, family
 from .lettering import fitted, font

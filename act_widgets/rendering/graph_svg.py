@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from math import hypot
@@ -11,21 +10,22 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ..model_graph import Graph, Node
 from .graph_layout import Box, Drawing, Frame, Point, groups, lay_out
+from .graph_lettering import FONT_SIZE, printable, shorten, text_width
 from .graph_tones import Tones, shown_blank
 from .layer_families import FAMILIES, GROUP, OTHER, Family, family
 
-FONT_SIZE = 12
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 _CORNER = 8.0
 _ARROW = 6.0
 _PADDING = 6
+# At the sides of a box.
+_SIDE = 5
 _GAP = 5
 LABEL_HEIGHT = 20
 _LEGEND_ROW = 22
 # Of so many inputs the shapes are told.
 _INPUTS = 6
 _LINE_COLOUR = "#8c8c8c"
-_NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/\\ "), frozenset("mwMWGOQ@%&—")
 
 
 def describe(drawing: Drawing, tones: Tones | None = None) -> dict[str, Any]:
@@ -92,51 +92,12 @@ def graph_to_svg(graph: Graph, opened: Collection[str] | None = None, fold: bool
     return to_svg(lay_out(graph, groups(graph) if opened is None else opened, fold))
 
 
-def printable(text: str) -> str:
-    """Return `text` with what XML forbids (control characters, half surrogates) replaced by U+FFFD."""
-    return "".join("\ufffd" if _forbidden(c) else c for c in text)
-
-
-def shorten(text: str, width: float, bold: bool = False) -> str:
-    """Return `text` with its middle replaced by ``…`` if it is wider than `width` pixels.
-
-    Layers of one model differ at the end of their names more often than in the middle.
-    """
-    text = printable(text)
-    if _text_width(text, bold) <= width:
-        return text
-    text = text[:200] + text[-200:] if len(text) > 400 else text
-    head, tail = text[: (len(text) + 1) // 2], text[(len(text) + 1) // 2 :]
-    while head and _text_width(head + "…" + tail, bold) > width:
-        head, tail = (head[:-1], tail) if len(head) > len(tail) else (head, tail[1:])
-    return head + "…" + tail
-
-
 def path(points: Sequence[Point]) -> str:
     """Return SVG path data of a polyline with rounded corners."""
     data = [f"M{_xy(points[0])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         data.append(f"L{_xy(_towards(corner, before))}Q{_xy(corner)} {_xy(_towards(corner, after))}")
     return "".join([*data, f"L{_xy(points[-1])}"])
-
-
-def _forbidden(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs") or character in "\ufffe\uffff"
-
-
-def _text_width(text: str, bold: bool) -> float:
-    """Estimate the width in pixels at the drawing's font size, rather too wide than too narrow."""
-    return sum(map(_character_width, text)) * (1.08 if bold else 1.0)
-
-
-def _character_width(character: str) -> float:
-    if character in _NARROW:
-        return 4.4
-    if unicodedata.east_asian_width(character) in "WF":
-        return 13.0
-    if unicodedata.combining(character):
-        return 0.0
-    return 11.0 if character in _WIDE else 8.4 if character.isupper() else 7.3
 
 
 def _towards(corner: Point, other: Point) -> Point:
@@ -192,7 +153,7 @@ def _is_selectable(node: Node) -> bool:
 
 
 def _lines(box: Box) -> list[str]:
-    room = box.width - 2 * _PADDING
+    room = box.width - 2 * _SIDE
     if box.role == "row":
         return [shorten(box.node.kind, room)]
     if box.role == "output":
@@ -247,7 +208,7 @@ def _frame(frame: Frame, drawing: Drawing, tones: Tones | None) -> dict[str, Any
         "depth": frame.depth,
         "text": text,
         "text_x": round(left, 1),
-        "text_width": round(_text_width(text, bold=True), 1),
+        "text_width": round(text_width(text, bold=True), 1),
         "selectable": _is_selectable(frame.node),
         **_said(frame.node, "", (), tones),
     }
@@ -269,7 +230,7 @@ def _label_room(frame: Frame, drawing: Drawing) -> tuple[float, float]:
     starts = [frame.x + LABEL_HEIGHT, *(x + _GAP for x in crossing)]
     ends = [*(x - _GAP for x in crossing), right]
     rooms = [(start, end - start) for start, end in zip(starts, ends, strict=True)]
-    wished = _text_width(frame.node.name, bold=True) + 2 * _PADDING
+    wished = text_width(frame.node.name, bold=True) + 2 * _PADDING
     return next((room for room in rooms if room[1] >= wished), max(rooms, key=lambda room: room[1]))
 
 
@@ -331,7 +292,7 @@ def _legend(entries: list[dict[str, str]], width: float) -> tuple[str, float]:
     """Return the legend's SVG, broken into rows of at most `width`, and its height."""
     x, y, parts = 12.0, 0.0, []
     for entry in entries:
-        needed = 22 + _text_width(entry["text"], False) + 8
+        needed = 22 + text_width(entry["text"], False) + 8
         if x + needed > width and x > 12:
             x, y = 12.0, y + _LEGEND_ROW
         parts.append(

@@ -62,7 +62,7 @@ const STYLE = `
 .actw-graph .scale .ticks span:last-child { transform: translateX(-100%); }
 .actw-graph .hatched { background: repeating-linear-gradient(-45deg, #8a8a8a 0 2px, #d9d9d9 2px 5px); }
 .actw-graph .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 4px;
-  vertical-align: -1px; border: 1px solid var(--jp-border-color2, #ccc); box-sizing: border-box; }
+  vertical-align: -1px; border: 1px solid var(--jp-ui-font-color2, #616161); box-sizing: border-box; }
 `;
 
 // One displayed copy of the widget.

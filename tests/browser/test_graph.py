@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from act_widgets.model_graph import Graph, Node
 from act_widgets.rendering.graph_blocks import with_blocks
 from act_widgets.rendering.graph_layout import lay_out
 from act_widgets.rendering.graph_svg import describe
@@ -165,6 +166,18 @@ def test_a_layer_that_the_keyboard_is_at_says_what_is_known_of_it(opened) -> Non
     expect(tip).to_be_visible()
     graph.page.get_by_label("Find in the graph").focus()
     expect(tip).to_be_hidden()
+
+
+@pytest.mark.parametrize("letters", ["W", "M", "m", "%", "{", "Ж", "漢", "MultiHead", "_0"])
+def test_no_name_is_wider_than_its_box(opened, letters: str) -> None:
+    name = 30 * letters
+    nodes = Node(name, name), Node(f"{name}_frame", name), Node("inside", "Dense", parent=f"{name}_frame")
+    graph = opened(lay_out(Graph("wide", nodes, ()), {f"{name}_frame"}))
+    too_wide = """() => [...document.querySelectorAll(".item")].filter((item) => {
+        const body = item.querySelector(".body").getBBox();
+        return [...item.querySelectorAll("text")].some((text) => text.getBBox().width > body.width - 4);
+    }).map((item) => item.ariaLabel)"""
+    assert graph.page.evaluate(too_wide) == []
 
 
 def test_a_scope_of_a_thousand_operations_is_opened_by_a_click(opened) -> None:
