@@ -12,13 +12,13 @@ from ..errors import LayerKindError, listed
 from ..keys import Tap, Target
 from ..reading.explained import Explained
 from ..reading.reader import Reader
+from ..reading.shared import followed
 from ..reading.targets import explained as explained_by
 from .blank import blank_reason
 from .method import LAYER, SIGNED, Method, Step
 from .places import default_layer, nearest_spatial, token_grid
 from .question import Question, input_taps
 from .result import Attribution, joined
-from .shared import followed
 
 NO_MAPS = "No layer that the scores depend on has spatial axes, so there is no map to draw."
 
@@ -142,7 +142,7 @@ def steps(question: Question, method: Method, parameters: Mapping[str, Any]) -> 
         yield Partial(replace(kept, params=dict(kept.params)), 1.0, "")
         return
     made = _made(question, method, parameters)
-    yield from made if method.is_quick else followed(question.reader.variants.under_way, key, made)
+    yield from made if method.is_quick else followed(question.reader.under_way, key, made)
 
 
 def _made(question: Question, method: Method, parameters: Mapping[str, Any]) -> Iterator[Partial]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from ..errors import InputError, listed, nearest
 from ..keys import Target
 from ..reading.reader import Reader
+from ..reading.shared import followed
 from .flops import FLOPS
 from .measure import Asked, Measure, Measured, Partial
 from .memory import BYTES
@@ -54,7 +55,8 @@ def measure_steps(
         yield Partial(kept)
         return
     of_sample = asked.sample if chosen.per_sample or chosen.per_target else None
-    for step in reader.under_way.follow((name, of_sample, asked.target), lambda: chosen.run(asked)):
+    key = "measured", name, of_sample, asked.target
+    for step in followed(reader.under_way, key, chosen.run(asked)):
         if chosen.is_kept and step.share >= 1:
             reader.cache.put(("measured", name), step.result)
         yield step

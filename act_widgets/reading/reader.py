@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from .batches import are_probabilities, by_channel, by_unit, joined, no_batch_ax
 from .blocks import Blocks
 from .cache import ByteCache
 from .gradients import GradientReader
-from .under_way import UnderWay
 from .variants import VariantReader
 
 DEFAULT_BUDGET = 1 << 30
@@ -44,8 +44,8 @@ class Reader:
         Scores and gradients.
     variants : VariantReader
         What the model would give, were a tensor another.
-    under_way : UnderWay
-        Work on this batch that was begun and is not done.
+    under_way : mapping
+        Work in steps that somebody still follows, so that nobody begins it again; see `followed`.
     """
 
     def __init__(self, source: Source, inputs: Inputs, budget: int = DEFAULT_BUDGET) -> None:
@@ -55,7 +55,7 @@ class Reader:
         self.blocks = Blocks(source, inputs, self.cache)
         self.gradients = GradientReader(self.blocks)
         self.variants = VariantReader(self.blocks)
-        self.under_way = UnderWay()
+        self.under_way: WeakValueDictionary[Any, Any] = WeakValueDictionary()
         self._graph: Graph | None = None
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -31,8 +30,6 @@ class VariantReader:
         How often the model ran on from an edit, and how many variants of a sample it answered.
     pace : dict of bool to object
         How quick variants are, with gradients or without: those who ask keep it here.
-    under_way : mapping
-        Work in steps that somebody still follows, so that nobody begins it again.
     """
 
     def __init__(self, blocks: Blocks) -> None:
@@ -41,7 +38,6 @@ class VariantReader:
         self.resumed = 0
         self.samples = 0
         self.pace: dict[bool, Any] = {}
-        self.under_way: WeakValueDictionary[Any, Any] = WeakValueDictionary()
 
     def scores(
         self,

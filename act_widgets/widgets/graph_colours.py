@@ -74,6 +74,7 @@ class Colours:
         self.worst = ipywidgets.Button(description="Worst", layout={"width": "auto"})
         self.worst.tooltip = "Select the layer with the highest value; once more: the next"
         self._measured: tuple[Any, Coloured] = (None, Coloured())
+        self._under_way: Iterator[Partial] = iter(())
         self._place: tuple[Any, int] = (None, 0)
         self._found = ""
 
@@ -127,11 +128,13 @@ class Colours:
             is_same = before is not None and before[1].by == meaning.by
             meanwhile = Coloured(coloured.tones, "Colours of the choice before.") if is_same else Coloured()
             yield Step(meanwhile, 0.0, title)
-            for part in self._measuring(meaning):
+            measuring = self._measuring(meaning)
+            for part in measuring:
+                self._under_way = measuring  # held, so that it goes on when groups are opened meanwhile
                 if part.share < 1:
                     yield Step(meanwhile, part.share, f"{title}: {part.words}")
             coloured = self._coloured(meaning, part.result)
-            self._measured = question, coloured
+            self._measured, self._under_way = (question, coloured), iter(())
         yield Step(coloured)
 
     def tones(self) -> Tones | None:

@@ -25,6 +25,11 @@ class Shared(Generic[T]):
         self._latest: list[T] = []
         self._failure: Exception | None = None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether nobody can go on with it."""
+        return self._failure is not None
+
     def followed(self) -> Iterator[T]:
         """Yield the latest step, and then each that is new to this asker; it makes what nobody has."""
         seen = 0
@@ -53,6 +58,6 @@ class Shared(Generic[T]):
 def followed(known: MutableMapping[Hashable, Shared[T]], key: Hashable, made: Iterator[T]) -> Iterator[T]:
     """Yield the steps under way for a key, or begin with `made`; `known` should hold them weakly."""
     shared = known.get(key)
-    if shared is None:
+    if shared is None or shared.has_failed:
         shared = known[key] = Shared(made)
     yield from shared.followed()
