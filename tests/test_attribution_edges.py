@@ -185,3 +185,48 @@ def test_a_score_that_jumps_ends_at_the_limit_of_steps():
     )
     np.testing.assert_allclose(found.values, [[[1]]], rtol=1e-5)
     np.testing.assert_allclose(found.completeness, [5 / 6], rtol=1e-5)
+
+
+class Bag(keras.Model):
+    """Scores are sums over words of what each is worth; it keeps the words that it was asked about."""
+
+    def __init__(self, worth):
+        super().__init__(name="bag")
+        self.embedding = layers.Embedding(len(worth), 2, name="embedding")
+        self.embedding.build(None)
+        self.embedding.embeddings.assign(np.stack([worth, -worth], 1))
+        self.seen = set()
+
+    def call(self, words):
+        def noted(values):
+            self.seen.update(values.reshape(-1).tolist())
+            return values
+
+        words = tf.ensure_shape(tf.numpy_function(noted, [words], words.dtype), words.shape)
+        return tf.reduce_sum(self.embedding(words), 1)
+
+
+@pytest.mark.parametrize("stand_in", [None, 5])
+@pytest.mark.parametrize("method", ["occlusion", "rise"])
+def test_words_are_replaced_as_a_whole_by_one_that_is_told(method, stand_in):
+    """No other word is made; a word's part is what the score loses without it, exactly for occlusion."""
+    worth = np.array([0.0, 1, 2, 4, 8, 16, 32, 64, 128, 256], np.float32)
+    model, sentence = Bag(worth), np.array([[9, 2, 7, 4]], np.int32)
+    session = aw.Session(model, sentence)
+    model.seen.clear()
+    given = {"patch": 1} if method == "occlusion" else {"cells": 4, "masks": 400}
+    given |= {} if stand_in is None else {"fill": stand_in}
+    found = session.attribution(method, target=0, **given)
+    number = stand_in or 0
+    assert model.seen <= {9, 2, 7, 4, number}
+    assert found.remarks == (f"Words are replaced as a whole, by the number {number}.",)
+    lost = worth[sentence] - worth[number]
+    if method == "occlusion":
+        np.testing.assert_allclose(found.maps, lost)
+    else:
+        assert np.argsort(found.maps[0]).tolist() == np.argsort(lost[0]).tolist()
+    with pytest.raises(aw.InputError, match="number of the word that stands in"):
+        session.attribution(method, target=0, fill=0.5)
+    model.seen.clear()
+    session.perturbation_curve(found)
+    assert model.seen <= {9, 2, 7, 4, 0}

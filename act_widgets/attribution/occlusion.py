@@ -10,7 +10,8 @@ import numpy as np
 from .method import INPUT, Method, Parameter, Step
 from .question import Question
 
-_FILL = Parameter("fill", "what covered cells hold", None, -1e6, 1e6, if_none="the mean of each channel")
+_MEAN = "the mean of each channel, of words 0"
+_FILL = Parameter("fill", "what covered cells hold", None, -1e6, 1e6, if_none=_MEAN)
 
 
 def occlusion(question: Question, *, patch: int, stride: int, fill: float | None) -> Iterator[Step]:
@@ -25,7 +26,7 @@ def occlusion(question: Question, *, patch: int, stride: int, fill: float | None
     stride : int
         Cells from one patch to the next; 0 for half a patch.
     fill : float or None
-        What covered cells hold; None for the sample's mean of each channel.
+        What covered cells hold; None for the sample's mean of each channel, and for the word number 0.
 
     References
     ----------
@@ -33,7 +34,7 @@ def occlusion(question: Question, *, patch: int, stride: int, fill: float | None
     """
     x = question.value
     covers = _covers(x.shape[:-1], patch, stride)
-    filled = np.broadcast_to(x.mean(axis=tuple(range(x.ndim - 1))) if fill is None else fill, x.shape)
+    filled = question.empty(fill)
     whole = question.score
     lost, counts = np.zeros(x.shape[:-1]), np.zeros(x.shape[:-1])
 
@@ -43,6 +44,10 @@ def occlusion(question: Question, *, patch: int, stride: int, fill: float | None
             variant[cover] = filled[cover]
         return variants
 
+    def facts(counts: np.ndarray) -> dict[str, str]:
+        said = " ".join(filter(None, (question.said_of(filled), _gaps(counts))))
+        return {"remark": said} if said else {}
+
     done = 0
     for part in question.varied(covers, covered):
         for cover, score in zip(part.items, part.scores, strict=True):
@@ -50,13 +55,13 @@ def occlusion(question: Question, *, patch: int, stride: int, fill: float | None
             counts[cover] += 1
         done += len(part.items)
         values = (lost / np.maximum(counts, 1))[..., None]
-        yield Step(values, done / len(covers), f"{done} of {len(covers)} patches", _gaps(counts))
+        yield Step(values, done / len(covers), f"{done} of {len(covers)} patches", facts(counts))
 
 
-def _gaps(counts: np.ndarray) -> dict[str, str]:
+def _gaps(counts: np.ndarray) -> str:
     gaps = int((counts == 0).sum())
     words = f"{gaps} of {counts.size} positions lie between the patches: nothing was measured there."
-    return {"remark": words} if gaps else {}
+    return words if gaps else ""
 
 
 def _covers(shape: tuple[int, ...], patch: int, stride: int) -> list[tuple[slice, ...]]:

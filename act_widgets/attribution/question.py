@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import LayerKindError
+from ..errors import InputError, LayerKindError
 from ..keys import Score, Tap
 from ..reading.batches import inner_axis
 from ..reading.explained import Explained
@@ -99,6 +99,38 @@ class Question:
                 "Expected: a layer with at least one position and channel."
             )
         return value.astype(np.float32, copy=False)
+
+    @cached_property
+    def holds_words(self) -> bool:
+        """Whether a number means something as a whole, as a word's does: nothing lies between two."""
+        shape = self._raw.shape
+        if self._raw.dtype.kind not in "iu":
+            return False
+        taps = self.reader.taps.values()
+        return len(shape) < 2 or any(tap.kind == "Embedding" and tap.spatial == shape for tap in taps)
+
+    def empty(self, fill: float | None) -> np.ndarray:
+        """Return what stands where nothing is: `fill`, or the mean of each channel; of words the number 0.
+
+        Raises
+        ------
+        InputError
+            If `fill` is no word's number.
+        """
+        if self.holds_words and fill is not None and not float(fill).is_integer():
+            raise InputError(
+                f"At {self.place} are numbers of words, and each is replaced by another as a whole. "
+                f"Received: fill={fill!r}. Expected: the number of the word that stands in, such as 0."
+            )
+        if fill is None:
+            fill = 0.0 if self.holds_words else self.value.mean(axis=tuple(range(self.value.ndim - 1)))
+        return np.broadcast_to(np.asarray(fill, np.float32), self.value.shape)
+
+    def said_of(self, empty: np.ndarray) -> str:
+        """Return in words what stands in for words; empty for numbers that may take any value."""
+        if not self.holds_words:
+            return ""
+        return f"Words are replaced as a whole, by the number {empty.flat[0]:.0f}."
 
     def gradient(self, rule: str = "") -> np.ndarray:
         """Return the gradient of the score, zeros if there is none; see `is_connected`."""

@@ -17,7 +17,7 @@ def rise(
     """Return the mean over random masks of score times mask, divided by how often a cell is kept.
 
     A mask is a small grid of 0 and 1, one cell larger than `cells` to each side, resized linearly and
-    shifted at random by less than a cell.
+    shifted at random by less than a cell. For words, which are there or not, it is not made smooth.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def rise(
     keep : float
         Probability of a 1.
     fill : float
-        What is seen where the mask is 0.
+        What is seen where the mask is 0; for words the number of the one that stands there.
     seed : int
         Of the masks.
 
@@ -41,32 +41,37 @@ def rise(
     """
     x = question.value
     rng = np.random.default_rng(seed)
+    empty = question.empty(fill)
+    facts = {"remark": said} if (said := question.said_of(empty)) else {}
     total, done = np.zeros(x.shape[:-1]), 0
     drawn: list[np.ndarray] = []
 
     def seen_through(numbers: range) -> np.ndarray:
-        drawn[:] = _masks(rng, len(numbers), x.shape[:-1], cells, keep)
+        drawn[:] = _masks(rng, len(numbers), x.shape[:-1], cells, keep, smooth=not question.holds_words)
         mask = np.stack(drawn)[..., None]
-        return x * mask + np.float32(fill) * (1 - mask)
+        return x * mask + empty * (1 - mask)
 
     for part in question.varied(range(masks), seen_through):
         total += np.tensordot(part.scores.astype(float), np.stack(drawn), 1)
         done += len(part.items)
         values = (total / (done * keep))[..., None]
-        yield Step(values, done / masks, f"{done} of {masks} masks")
+        yield Step(values, done / masks, f"{done} of {masks} masks", facts)
 
 
 def _masks(
-    rng: np.random.Generator, count: int, shape: tuple[int, ...], cells: int, keep: float
+    rng: np.random.Generator, count: int, shape: tuple[int, ...], cells: int, keep: float, smooth: bool
 ) -> list[np.ndarray]:
     counts = [min(cells, n) for n in shape]
     sizes = [-(-n // c) for n, c in zip(shape, counts, strict=True)]
     # One after the other: the masks of a seed are the same in batches of any size.
     drawn = [(rng.random([c + 1 for c in counts]), rng.integers(sizes)) for _ in range(count)]
     grids = np.stack([grid for grid, _ in drawn]) < keep
-    large = resized(
-        grids.astype(np.float32), [(c + 1) * size for c, size in zip(counts, sizes, strict=True)], first=1
-    )
+    large = grids.astype(np.float32)
+    if smooth:
+        large = resized(large, [(c + 1) * size for c, size in zip(counts, sizes, strict=True)], first=1)
+    else:
+        for axis, size in enumerate(sizes, 1):
+            large = np.repeat(large, size, axis)
     return [
         mask[tuple(slice(at, at + n) for at, n in zip(shift, shape, strict=True))]
         for mask, (_, shift) in zip(large, drawn, strict=True)

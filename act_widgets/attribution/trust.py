@@ -69,7 +69,7 @@ def perturbation_curve(
     steps : int
         Number of changes.
     fill : float or None
-        What stands where nothing is; None for the sample's mean of each channel.
+        What stands where nothing is; None for the sample's mean of each channel, and for the word number 0.
 
     References
     ----------
@@ -86,7 +86,7 @@ def perturbation_curve(
     x = question.value
     positions = x.shape[:-1]
     order = _order(resized(chart, positions).reshape(-1))
-    empty = np.broadcast_to(x.mean(axis=tuple(range(x.ndim - 1))) if fill is None else fill, x.shape)
+    empty = question.empty(fill)
     before, after = (x, empty) if kind == DELETION else (empty, x)
     counts = np.linspace(0, order.size, steps + 1).round().astype(int)
 
