@@ -94,3 +94,28 @@ def test_what_does_not_fit_replaces_nothing_but_its_own_older_value():
     assert cache.get("a") is None
     assert "b" in cache
     assert (cache.refused, cache.evictions, cache.bytes) == (1, 0, 2)
+
+
+def test_parts_have_keys_of_their_own_and_one_budget():
+    cache = ByteCache(10)
+    one, two = cache.part(1), cache.part(2)
+    assert one.put("a", np.zeros(6, np.uint8)) and two.put("a", np.ones(4, np.uint8))
+    assert (one.get("a").sum(), two.get("a").sum()) == (0, 4)
+    assert "a" not in cache and cache.bytes == one.bytes == 10
+    assert two.put("b", np.zeros(3, np.uint8))  # what was used longest ago goes, whosever it is
+    assert "a" not in one and "a" in two and "b" in two
+    assert (cache.hits, cache.evictions, cache.bytes) == (2, 1, 7)
+    one.clear()
+    assert cache.bytes == 0 and "b" not in two
+
+
+def test_what_is_offered_takes_no_room_from_others():
+    cache = ByteCache(10)
+    cache.put("a", np.zeros(6, np.uint8))
+    cache.offer("b", np.zeros(5, np.uint8))
+    assert "b" not in cache and "a" in cache
+    cache.offer("c", np.zeros(4, np.uint8))
+    assert "c" in cache and cache.bytes == 10
+    cache.offer("a", np.zeros(1, np.uint8))
+    assert cache.peek("a").nbytes == 6
+    assert (cache.evictions, cache.refused) == (0, 0)

@@ -267,7 +267,7 @@ def test_gradients_kept_in_training_mode_are_counted_in_full():
     session = aw.Session(model, batch(8, 16, 16, 1), training=True)
     for sample in range(8):
         session.attribution(sample=sample, layer="conv", target=0)
-    held = [a for a in session.reader.cache._arrays.values() if isinstance(a, np.ndarray)]
+    held = [a for a in session.reader.cache._store.arrays.values() if isinstance(a, np.ndarray)]
     assert all(a.base is None or a.base.nbytes <= a.nbytes for a in held if a.dtype == np.float32 and a.size)
 
 

@@ -61,8 +61,8 @@ class Alone(NamedTuple):
 class Blocks:
     """A batch in blocks of samples: as many in one pass as the budget is expected to hold.
 
-    A pass keeps the activations of all layers; where they turn out to be more than the budget, later
-    passes read only what is asked for.
+    A pass keeps the activations of all layers; where they turn out to be more than the budget, or the source
+    reads each of them apart, passes read only what is asked for.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Blocks:
         self.refused: dict[str, str] = {}
         self.passes = 0
         self.sample_bytes = 0
-        self._fits = True
+        self._fits = not source.reads_apart
         likely = cache.budget // (max(1, inputs.sample_bytes) * _ACTIVATIONS_PER_INPUT)
         self.size = inputs.size if source.is_indivisible else int(np.clip(likely, 1, inputs.size))
         self.count = -(-inputs.size // self.size)
@@ -132,7 +132,7 @@ class Blocks:
     def taps(self) -> dict[str, Tap]:
         """Every tensor that can be read, in call order. Runs the first pass if none was run."""
         if not self._taps:
-            self.run(0, None)
+            self.run(0, None if self._fits else [])
         if not self._taps:
             raise ModelError(
                 f"There is nothing inside '{self.source.name}' to look at. Received: a model that calls no "

@@ -126,7 +126,8 @@ class GradientReader:
 
     def _backward(self, addresses: Sequence[str], sample: int, explained: Explained, rule: str) -> Gradients:
         taps = self.blocks.taps.values()
-        others = [tap.address for tap in taps if tap.is_float] if len(taps) <= _MOST_AT_ONCE else []
+        at_once = len(taps) <= _MOST_AT_ONCE and not self.source.reads_apart
+        others = [tap.address for tap in taps if tap.is_float] if at_once else []
         wanted = tuple(dict.fromkeys([*addresses, *others]))
         batch, row, known = self.blocks.alone(sample)
         mask = explained.mask(batch.size)

@@ -35,8 +35,8 @@ class Reader:
         The model.
     inputs : Inputs
         The batch.
-    budget : int
-        Bytes to keep at the most.
+    cache : ByteCache, optional
+        Where arrays are kept; one of its own, of 1 GiB, if left out.
 
     Attributes
     ----------
@@ -48,10 +48,10 @@ class Reader:
         Work in steps that somebody still follows, so that nobody begins it again; see `followed`.
     """
 
-    def __init__(self, source: Source, inputs: Inputs, budget: int = DEFAULT_BUDGET) -> None:
+    def __init__(self, source: Source, inputs: Inputs, cache: ByteCache | None = None) -> None:
         self.source = source
         self.inputs = inputs
-        self.cache = ByteCache(budget)
+        self.cache = cache or ByteCache(DEFAULT_BUDGET)
         self.blocks = Blocks(source, inputs, self.cache)
         self.gradients = GradientReader(self.blocks)
         self.variants = VariantReader(self.blocks)

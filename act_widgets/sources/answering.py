@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class Answering:
     """A source whose traces answer for it; see `Source` for the questions."""
 
+    reads_apart = False
+
     def answers(self, inputs: Inputs) -> Any:
         """Return the trace, or the replay, for inputs of this signature."""
         raise NotImplementedError

@@ -225,6 +225,10 @@ class Source(Protocol):
         """Whether the samples of a batch must be read together, as in training mode."""
 
     @property
+    def reads_apart(self) -> bool:
+        """Whether each tap is read by itself, so that one pass for all of them saves nothing."""
+
+    @property
     def ends_linear(self) -> bool:
         """Whether the model states that its main output is what a linear layer gives."""
 
