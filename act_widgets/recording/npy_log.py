@@ -20,6 +20,7 @@ import json
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from math import isfinite
@@ -157,6 +158,10 @@ class NpyRecording:
                 f"Expected: one that NpyLog wrote, with '{_ABOUT}' in it."
             ) from error
         self._described = described
+        # Where each record's line lies in the index, and how far that was read.
+        self._places: dict[int, tuple[int, int]] = {}
+        self._end = 0
+        self._looking = threading.Lock()
 
     def __repr__(self) -> str:
         steps = self.steps
@@ -173,13 +178,16 @@ class NpyRecording:
     @property
     def steps(self) -> Sequence[int]:
         """The steps that are there, ascending."""
-        return sorted(line["step"] for line in self._lines())
+        return sorted(self._look())
 
     def read(self, step: int) -> Record:
         """Return the record of a step; its arrays are read when they are looked up."""
-        line = next((line for line in self._lines() if line["step"] == step), None)
-        if line is None:
+        place = self._look().get(step)
+        if place is None:
             raise no_step(step, self.steps)
+        with (self.folder / _INDEX).open("rb") as index:
+            index.seek(place[0])
+            line = json.loads(index.read(place[1]))
         summaries = line["summaries"].items()
         return Record(
             step=step,
@@ -193,10 +201,18 @@ class NpyRecording:
             summaries={a: Summary(**{k: _back(k, v) for k, v in s.items()}) for a, s in summaries},
         )
 
-    def _lines(self) -> list[Any]:
-        text = (self.folder / _INDEX).read_text(encoding="utf-8")
-        # What has no end yet is being written, or was when the training was killed.
-        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    def _look(self) -> dict[int, tuple[int, int]]:
+        """Return where the lines of the index lie; only what was added since is read."""
+        with self._looking, (self.folder / _INDEX).open("rb") as index:
+            if index.seek(0, os.SEEK_END) < self._end:  # another recording took its place
+                self._places, self._end = {}, 0
+            index.seek(self._end)
+            for line in index:
+                # What has no end yet is being written, or was when the training was killed.
+                if line.endswith(b"\n"):
+                    self._places[json.loads(line)["step"]] = self._end, len(line)
+                    self._end += len(line)
+            return dict(self._places)
 
 
 def is_npy_recording(folder: str | os.PathLike[str]) -> bool:
