@@ -58,13 +58,12 @@ class Card(Pictured):
         """Return an event handler whose errors are shown in the card."""
 
         def handle(*event: Any) -> None:
+            if self.is_settled:  # before: what the handler hands to the worker may fail at once
+                self._alert.value = ""
             try:
                 handler(*event)
             except Exception as error:  # the boundary: shown in the card
                 self._alert.value = text.alert(error)
-                return
-            if self.is_settled:
-                self._alert.value = ""
 
         return handle
 
