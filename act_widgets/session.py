@@ -32,13 +32,14 @@ from .reading.attention import attention_of, no_attention
 from .reading.edit import channel_change
 from .reading.ordering import WEIGHT, Ordered, ordered
 from .reading.reader import Reader
+from .recording.failure import Failure
 from .rendering.photos import Photos
 from .selection import Selection
-from .sources import Source, open_source
 from .sources.inputs import Inputs
 from .sources.protocol import Moment
 from .statistics import projection
 from .target_names import class_name, target_name
+from .through_time import ThroughTime
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _Part = TypeVar("_Part")
@@ -55,16 +56,17 @@ def _current(method: _Method) -> _Method:
     return cast("_Method", answer)
 
 
-class Session(HasTraits):
+class Session(ThroughTime, HasTraits):
     """One model on one batch of inputs, read once and looked at in any number of views.
 
     Parameters
     ----------
-    model : keras.Layer, function, session, str or path
+    model : keras.Layer, function, session, recording, str or path
         A Keras model of any kind, or the path of a ``.keras`` or ``.h5`` file; a ``tf.function`` or
         ``ConcreteFunction``; the path of a SavedModel folder or of a frozen ``.pb`` file; a
         ``tf.compat.v1.Session``, or the pair of its graph and itself. It is left as it was. A Keras
-        model that was never called is built.
+        model that was never called is built. Or what a training recorded: a `Recorder`, a recording, or the
+        path of one; it has its inputs, and `step` goes through it. Or a recorder's `Failure`.
     inputs : ndarray, tensor, or list, tuple or dict of them
         What the model's call takes, with the batch axis. They are copied.
     labels : sequence of str, optional
@@ -84,6 +86,8 @@ class Session(HasTraits):
     ----------
     selection : Selection
         What is being looked at. Setting one of its traits redraws every view.
+    step : int or None
+        Of a recording the step that every view shows; can be set to one of `steps`.
     axes : LayerAxes
         What the axes of each layer are, and so how it is drawn. They are guessed, and can be set.
     version : int
@@ -116,19 +120,22 @@ class Session(HasTraits):
         signature: str | None = None,
     ) -> None:
         super().__init__()
-        self.source: Source = open_source(model, training, signature)
         self.training = training
         self.signature = signature
         self._budget = checked_budget(cache_bytes)
         self._turn = threading.RLock()
         self._content = threading.local()
-        self.reader = self._read(self.source.read_inputs(inputs))
+        self._open(model, training, signature, self._budget)
+        given = model.inputs if isinstance(model, Failure) and inputs is None else inputs
+        self.reader = self._read(self.source.read_inputs(given))
+        if labels is None and self.timeline is not None:
+            labels = self.timeline.about.labels or None
         self.labels = checked_labels(labels, self.reader.head)
         self._display = display
         self.photos = self._photos()
         self.axes = LayerAxes(lambda: self.reader, self._relaid)
         layers = self.reader.layers
-        first = default_layer(self.reader.taps) or layers[-1]
+        first = self._first_layer(model) or default_layer(self.reader.taps) or layers[-1]
         self._choices = Choices(self)
         self.selection = Selection(self._choices, layer=first)
         # Before any view's own observer, which those of all traits at once would not be.
@@ -614,7 +621,7 @@ class Session(HasTraits):
             # Before the pass: what changes while it runs is noticed by the next question.
             self.source.build(given)
             weights = self.source.weights_version()
-            reader = Reader(self.source, given, self._budget)
+            reader = Reader(self.source, given, self._cache(self._budget))
             reader.output()
             self._weights = weights
             return reader

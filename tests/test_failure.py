@@ -55,6 +55,23 @@ def test_the_layer_that_made_the_first_nan_is_found():
     np.testing.assert_allclose(failure.activations["gap"], pooled, rtol=1e-5)
 
 
+def test_a_failure_opens_at_its_layer_with_the_weights_before_the_step():
+    x = np.abs(X)
+    x[16:24] *= -1
+    model, recorder = with_logarithm(), aw.Recorder(X[:2], share=None)
+    model.get_layer("conv").set_weights([np.full((3, 3, 1, 4), 0.1), np.zeros(4)])
+    failure = fitted(model, recorder, x)
+    session = aw.Session(failure)
+    assert session.selection.layer == "logarithm"
+    np.testing.assert_array_equal(session.inputs, x[16:24])
+    np.testing.assert_array_equal(session.activation("gap"), failure.activations["gap"])
+    assert not np.isfinite(session.activation("logarithm")).all()
+    assert session.graph.nodes
+    empty = aw.Failure(3, 0, 3, None, "its batch could not be kept")
+    with pytest.raises(aw.ModelError, match="its batch could not be kept"):
+        aw.Session(empty)
+
+
 def test_a_batch_that_is_not_finite_itself():
     x = X.copy()
     x[9, 2, 3] = np.nan

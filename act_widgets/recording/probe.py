@@ -14,7 +14,7 @@ from ..sources.keras_model import KerasSource
 from ..sources.loss_slope import LossSlope
 from ..sources.owners import owners, weight_norm
 from ..sources.protocol import MAIN, BackwardPass, Reading, unnamed_inputs
-from .record import About, Record
+from .record import About, Record, score_of_first
 from .summary import summarise
 
 
@@ -101,8 +101,7 @@ class Probe:
     def _explained(self) -> str:
         if self._slope is not None:
             return f"the loss '{self._slope.name}' of the probe batch"
-        before = f", before its {self._before}" if self._before else ""
-        return f"the score of the class that the model gives each sample first{before}"
+        return score_of_first(self._before)
 
     def _gradients(self, reading: Reading) -> dict[str, np.ndarray]:
         wanted = [address for address, tap in self._taps.items() if tap.is_float]

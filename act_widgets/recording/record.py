@@ -104,6 +104,24 @@ class About:
     labels: Sequence[str] = ()
 
 
+_FIRST = "the score of the class that the model gives each sample first"
+_BEFORE = ", before its "
+
+
+def score_of_first(activation: str | None) -> str:
+    """Return what `About.explained` says where gradients are of each sample's first class.
+
+    `activation` is the ``"softmax"`` or ``"sigmoid"`` that makes the output of these scores, if one does.
+    """
+    return f"{_FIRST}{_BEFORE}{activation}" if activation else _FIRST
+
+
+def read_score_of_first(explained: str) -> tuple[bool, str | None]:
+    """Return whether words say so, and the activation that they name."""
+    is_first = explained.startswith(_FIRST)
+    return is_first, explained.partition(_BEFORE)[2] or None if is_first else None
+
+
 class Writer(Protocol):
     """What is given each record as it is made."""
 
