@@ -49,6 +49,8 @@ _HOMES = {
     "widgets.predictions": ("Predictions",),
     "widgets.graph_view": ("GraphView",),
     "widgets.projection": ("Projection",),
+    "widgets.step_slider": ("StepSlider",),
+    "widgets.step_chart": ("StepChart",),
 }
 _MODULES = ("samples", "testing")
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

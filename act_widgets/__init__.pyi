@@ -40,6 +40,8 @@ from .widgets.method_picker import MethodPicker as MethodPicker
 from .widgets.predictions import Predictions as Predictions
 from .widgets.projection import Projection as Projection
 from .widgets.sample_picker import SamplePicker as SamplePicker
+from .widgets.step_chart import StepChart as StepChart
+from .widgets.step_slider import StepSlider as StepSlider
 from .widgets.trust_panel import TrustPanel as TrustPanel
 
 __version__: str

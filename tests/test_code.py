@@ -13,6 +13,9 @@ from act_widgets.widgets.base import View
 from act_widgets.widgets.recipe import Setting
 from act_widgets.widgets.worker import worker_of
 
+from .recordings import stripes
+from .screen import alert_of
+
 VIEWS = sorted(
     name for name in dir(aw) if isinstance(kind := getattr(aw, name), type) and issubclass(kind, View)
 )
@@ -33,6 +36,7 @@ SETTINGS = {
         "classes": (3, "<b>x</b>") * 7,
     },
     "GraphView": {"opened": ("tower",), "colour_by": "parameters"},
+    "StepChart": {"shown": "loss"},
 }
 
 
@@ -123,8 +127,12 @@ def test_a_picture_changes_with_each_setting(digits):
         view = getattr(aw, name)(session)
         settle(session)
         for setting, value in values.items():
-            if (name, setting) in {("FeatureMaps", "colours"), ("GraphView", "opened")}:
-                continue  # this layer has values of both signs, and this model no nested one
+            if (name, setting) in {
+                ("FeatureMaps", "colours"),
+                ("GraphView", "opened"),
+                ("StepChart", "shown"),
+            }:
+                continue  # this layer has values of both signs, this model no nested one and no steps
             before = view.png()
             if (name, setting) == ("ChannelView", "opacity"):
                 assert view.ground == "over the input"
@@ -197,6 +205,56 @@ def test_code_of_the_explorer_opens_it_as_it_is(digits):
     explorer.views.histogram.scope = "layer"
     settle(explorer.session)
     again, _ = run(explorer.code(), explorer.session, digits)
+    settle(again.session)
+    assert again.png() == explorer.png()
+    assert again.code() == explorer.code()
+    for one in (explorer, again):
+        one.close()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_code_of_a_view_of_a_recording_shows_its_step(name):
+    recording = stripes().recording()
+    session = aw.Session(recording)
+    session.step, session.selection.layer, session.selection.channel = 30, "conv", 2
+    view = getattr(aw, name)(session)
+    settle(session)
+    if alert_of(view):
+        assert "holds what 'stripes' computed, not the model" in alert_of(view)
+        assert name in {"GraphView", "AttributionView"}
+        return
+    array, names = run(view.code(), session, (None, None, None), recording=recording)
+    again = names["view"]
+    settle(again.session)
+    assert again.session.step == 30
+    np.testing.assert_array_equal(array, view.array)
+    assert again.png() == view.png()
+    for one in (view, again):
+        one.close()
+
+
+def test_code_of_a_chart_of_steps_keeps_its_lines():
+    recording = stripes().recording()
+    view = aw.StepChart(aw.Session(recording, labels=["x", "y", "z"]))
+    pictures = set()
+    for shown in ("channel", "layer", "dead", "loss"):
+        view.shown = shown
+        settle(view.session)
+        pictures.add(view.png())
+        array, names = run(view.code(), view.session, (None, None, ["x", "y", "z"]), recording=recording)
+        assert names["view"].shown == shown
+        assert names["session"].labels == ("x", "y", "z")
+        np.testing.assert_array_equal(array, view.array)
+    assert len(pictures) == 4
+
+
+def test_code_of_an_explorer_of_a_recording_opens_it_as_it_is():
+    recording = stripes().recording()
+    explorer = aw.explore(recording, layer="conv")
+    explorer.session.step = 20
+    explorer.views.step_chart.shown = "loss"
+    settle(explorer.session)
+    again, _ = run(explorer.code(), explorer.session, (None, None, None), recording=recording)
     settle(again.session)
     assert again.png() == explorer.png()
     assert again.code() == explorer.code()

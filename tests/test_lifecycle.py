@@ -37,6 +37,8 @@ VIEWS = (
     "Predictions",
     "GraphView",
     "Projection",
+    "StepSlider",
+    "StepChart",
 )
 
 

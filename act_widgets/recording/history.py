@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import LayerKindError, ModelError
 from ..keys import Tap
-from .timeline import Moment, Timeline
+from .timeline import RecordedStep, Timeline
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Life:
         return f"{gap[0]} to {gap[1]}"
 
 
-def reading(timeline: Timeline, tap: Tap) -> Iterator[tuple[Moment, Channels | None]]:
+def reading(timeline: Timeline, tap: Tap) -> Iterator[tuple[RecordedStep, Channels | None]]:
     """Yield each step of a recording with a layer's channels there; None where they were not recorded.
 
     Raises
@@ -156,7 +156,7 @@ def reading(timeline: Timeline, tap: Tap) -> Iterator[tuple[Moment, Channels | N
         yield moment, found
 
 
-def history(read: Sequence[tuple[Moment, Channels | None]], tap: Tap) -> History:
+def history(read: Sequence[tuple[RecordedStep, Channels | None]], tap: Tap) -> History:
     """Return what was read as one value.
 
     Raises

@@ -121,7 +121,7 @@ def line(
 
 
 class Curve(NamedTuple):
-    """A curve of a chart: its name and colour, and numbers from 0 to 1 with the value at each."""
+    """A curve of a chart: its name and colour, and where along the chart, from 0 to 1, it has which value."""
 
     name: str
     colour: str
@@ -129,10 +129,25 @@ class Curve(NamedTuple):
     y: np.ndarray
 
 
+class Stroke(NamedTuple):
+    """An upright line in a chart: where, from 0 to 1, and its colour."""
+
+    x: float
+    colour: str
+
+
 def curves(
-    drawn: Sequence[Curve], heights: tuple[float, float], width: int = 560, height: int = 300
+    drawn: Sequence[Curve],
+    heights: tuple[float, float],
+    strokes: Sequence[Stroke] = (),
+    ends: tuple[str, str] | None = None,
+    width: int = 560,
+    height: int = 300,
 ) -> np.ndarray:
-    """Return curves over shares from 0 % to 100 %, ``(height, width, 3) uint8``; NaN ends a curve."""
+    """Return curves with gaps at NaN, ``(height, width, 3) uint8``.
+
+    Written below are both `ends`, or else shares from 0 % to 100 %.
+    """
     image = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(image)
     left, right, top, bottom = 60, width - 24, 36, height - 36
@@ -141,16 +156,32 @@ def curves(
         x, y = left + share * (right - left), bottom - share * (bottom - top)
         pen.line((left, y, right, y), fill=FAINT)
         pen.text((left - 6, y), f"{low + share * (high - low):.3g}", fill=INK, font=font(13), anchor="rm")
-        pen.text((x, bottom + 8), f"{share:.0%}", fill=INK, font=font(13), anchor="ma")
+        if ends is None:
+            pen.text((x, bottom + 8), f"{share:.0%}", fill=INK, font=font(13), anchor="ma")
+    if ends is not None:
+        pen.text((left, bottom + 8), ends[0], fill=INK, font=font(13))
+        pen.text((right, bottom + 8), ends[1], fill=INK, font=font(13), anchor="ra")
+    for stroke in strokes:
+        x = left + stroke.x * (right - left)
+        pen.line((x, top, x, bottom), fill=stroke.colour, width=2)
     at = left
     for curve in drawn:
-        known = np.isfinite(curve.y)
-        x, y = curve.x[known], curve.y[known]
-        points = np.stack([left + x * (right - left), bottom - (y - low) / (high - low) * (bottom - top)], 1)
-        pen.line(list(map(tuple, points.tolist())), fill=curve.colour, width=2)
+        x = left + curve.x * (right - left)
+        y = bottom - (curve.y - low) / (high - low) * (bottom - top)
+        for piece in _pieces(np.isfinite(curve.y)):
+            pen.line(list(zip(x[piece].tolist(), y[piece].tolist(), strict=True)), fill=curve.colour, width=2)
+            if piece.stop - piece.start == 1:
+                across, up = float(x[piece][0]), float(y[piece][0])
+                pen.ellipse((across - 3, up - 3, across + 3, up + 3), fill=curve.colour)
         pen.text((at, 10), curve.name, fill=curve.colour, font=font(14))
         at += (right - left) // len(drawn)
     return np.asarray(image)
+
+
+def _pieces(known: np.ndarray) -> list[slice]:
+    """Return the stretches in which all is known."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]])))
+    return [slice(start, stop) for start, stop in edges.reshape(-1, 2).tolist()]
 
 
 def rows(

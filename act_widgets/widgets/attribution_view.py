@@ -191,7 +191,8 @@ def statement(session: Session, result: Attribution) -> str:
     if scores == "logits" and not session.head.probabilities:
         scores = "model's output values"
     place = session.reader.place_name(result.layer)
-    score = text.number(float(result.score[0]))
+    value = float(result.score[0])
+    score = "not recorded" if session.steps and np.isnan(value) else text.number(value)
     return f"{METHODS[result.method].title} at {place}, explaining the {scores} ({score})."
 
 

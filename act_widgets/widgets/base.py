@@ -306,6 +306,7 @@ class View(Dated):
                 self._shown = self._drawn = None  # what is drawn now may be on its way yet
                 self.draw(stage.result)
                 self._drawn, self._drawn_at = key[:2], time.monotonic()
+                self.remove_class("aw-blank")
                 self.tell_step()
             except MovedOnError:
                 self._running = (None, iter(()))
@@ -371,6 +372,8 @@ class View(Dated):
 
     def _show_error(self, error: Exception) -> None:
         self._shown, self._failure = None, str(error)
+        if self._drawn_at < 0:  # nothing was ever drawn: the room for it stays closed
+            self.add_class("aw-blank")
         self._show_stop("")
         self._busy.value = ""
         self._tell_age()

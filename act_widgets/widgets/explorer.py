@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -35,6 +36,8 @@ from .parts import parts_of
 from .predictions import Predictions
 from .projection import Projection
 from .sample_picker import SamplePicker
+from .step_chart import StepChart
+from .step_slider import StepSlider
 from .still import Pictured
 from .task import Task
 from .trust_panel import TrustPanel
@@ -45,9 +48,15 @@ _BEGUN = {"projection": {"method": ""}}
 _CLOUD = 5
 
 
-class Views(NamedTuple):
-    """The controls and views of an explorer."""
+@dataclass(frozen=True)
+class Views:
+    """The controls and views of an explorer, by name; in order when they are gone through.
 
+    The first two are those of a recording; of a model there are none.
+    """
+
+    step_slider: StepSlider | None
+    step_chart: StepChart | None
     layer_picker: LayerPicker
     graph: GraphView
     sample_picker: SamplePicker
@@ -63,21 +72,13 @@ class Views(NamedTuple):
     channel_editor: ChannelEditor
     projection: Projection
 
-
-class Explorer(Pictured):
-    """A dashboard on one session.
-
-    Parameters
-    ----------
-    session : Session
-        The model and batch to look at.
-    """
-
-    _open = False
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.views = Views(
+    @classmethod
+    def of(cls, session: Session) -> Views:
+        """Return those of a session."""
+        is_recorded = bool(session.steps)
+        return cls(
+            StepSlider(session) if is_recorded else None,
+            StepChart(session) if is_recorded else None,
             LayerPicker(session),
             GraphView(session),
             SamplePicker(session),
@@ -93,11 +94,35 @@ class Explorer(Pictured):
             ChannelEditor(session),
             Projection(session, **_BEGUN["projection"]),
         )
+
+    @property
+    def named(self) -> dict[str, View]:
+        """Those that there are, by name."""
+        return {name: view for name, view in vars(self).items() if view is not None}
+
+    def __iter__(self) -> Iterator[View]:
+        return iter(self.named.values())
+
+
+class Explorer(Pictured):
+    """A dashboard on one session.
+
+    Parameters
+    ----------
+    session : Session
+        The model and batch to look at.
+    """
+
+    _open = False
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.views = Views.of(session)
         self._head = ipywidgets.HTML()
         self._code = CodeButton(self.code)
         self._code.observe(self._code.answer, names=["asked"])
         self._task = Task()
-        super().__init__([self._head, Face(self._code), self._dashboard(), self._task])
+        super().__init__([self._head, Face(self._code), *self._over_time(), self._dashboard(), self._task])
         self.add_class("aw-explorer")
         for view in self.views:
             view.on_drawn(self._tell)
@@ -119,7 +144,7 @@ class Explorer(Pictured):
         """Return Python code that opens this explorer anew, as it is now."""
         lines = recipe.session_code(self.session, self.selection.trait_names())
         lines.append("explorer = aw.Explorer(session)")
-        for name, view in self.views._asdict().items():
+        for name, view in self.views.named.items():
             lines += recipe.view_code(f"explorer.views.{name}", view, _BEGUN.get(name))
         return "\n".join([*lines, "explorer"])
 
@@ -189,6 +214,10 @@ class Explorer(Pictured):
             part.close()
         super().close()
 
+    def _over_time(self) -> list[ipywidgets.Widget]:
+        v = self.views
+        return [_area("time", v.step_slider, v.step_chart)] if v.step_slider is not None else []
+
     def _dashboard(self) -> ipywidgets.Widget:
         v = self.views
         asking = _area("asking", v.class_selector, v.method_picker)
@@ -209,6 +238,8 @@ class Explorer(Pictured):
             [v.channel_view, v.histogram],
             [v.method_picker, v.attribution],
         ]
+        if v.step_chart is not None:
+            columns[0] = [v.sample_picker, v.step_chart]
         if self.session.silenced:
             columns[1].insert(1, v.channel_editor)
         if v.trust.checks:
@@ -224,10 +255,11 @@ class Explorer(Pictured):
             " × ".join(map(str, a.shape[1:])) or "scalar" for a in session.reader.inputs.arrays
         )
         mode = " · called as in training" if session.training else ""
+        recorded = f"{session.moment.words} · " if session.moment is not None else ""
         step = live_of(session).words(session)
         return (
-            f"{text.many(len(session.layers), 'layer')} · {text.many(session.batch_size, 'sample')} of "
-            f"{shapes}{mode}{' · ' if step else ''}{step}"
+            f"{recorded}{text.many(len(session.layers), 'layer')} · "
+            f"{text.many(session.batch_size, 'sample')} of {shapes}{mode}{' · ' if step else ''}{step}"
         )
 
     def tell_step(self) -> None:
@@ -243,8 +275,10 @@ class Explorer(Pictured):
         passes = (
             f"{text.many(done['forward_passes'], 'forward pass', 'forward passes')} · "
             f"{text.many(done['backward_passes'], 'backward pass', 'backward passes')} · {varied}"
-            f"{done['cache_bytes'] / 2**20:.1f} MiB kept"
         )
+        if self.session.steps:
+            passes = f"{text.many(len(self.session.steps), 'recorded step')} · "
+        passes += f"{done['cache_bytes'] / 2**20:.1f} MiB kept"
         name = escape(self.session.model_name)
         self._head.value = (
             f'<div class="aw-explorer-head"><span class="aw-explorer-name">{name}</span>'
@@ -268,8 +302,9 @@ def explore(
 
     Parameters
     ----------
-    model : keras.Layer, function, session, str or path
-        Any model that `Session` reads. It is left as it was.
+    model : keras.Layer, function, session, recording, str or path
+        Any model that `Session` reads. It is left as it was. Or what a training recorded: a `Recorder`, a
+        recording or its path; a slider then goes through its steps.
     inputs : ndarray, tensor, or list, tuple or dict of them
         What the model's call takes, with the batch axis.
     labels : sequence of str, optional

@@ -74,12 +74,12 @@ class LineChart:
             if x.size:  # bqplot fails on a line without points
                 self._lit.x, self._lit.y = x, y
         self._across.label = along
-        self._across.tick_values = _ticks(0, len(values) - 1, least=1)
+        self._across.tick_values = ticks(0, len(values) - 1, least=1)
         known = values[np.isfinite(values)]
-        self._up.tick_values = _ticks(known.min(), known.max()) if known.size else np.empty(0)
+        self._up.tick_values = ticks(known.min(), known.max()) if known.size else np.empty(0)
 
 
-def _ticks(low: float, high: float, least: float = 0) -> np.ndarray:
+def ticks(low: float, high: float, least: float = 0) -> np.ndarray:
     """Return some round numbers between two, at least so far apart."""
     if not low < high:
         return np.array([low])

@@ -34,6 +34,10 @@ function nameAll(card) {
     tell(start, "aria-label", `${title}: ${start.querySelector(".fa-pause") ? "pause" : "play"}`);
     tell(stop, "aria-label", `${title}: back to the first`);
   }
+  // A button that shows an icon alone.
+  for (const button of card.querySelectorAll("button.widget-button[title]")) {
+    if (!/\w/.test(button.textContent)) tell(button, "aria-label", button.title);
+  }
   // The label of "aw-stop" says what a press does, and so tells its state already.
   for (const button of card.querySelectorAll("button.widget-toggle-button:not(.aw-stop), .widget-toggle-buttons button")) {
     tell(button, "aria-pressed", String(button.classList.contains("mod-active")));

@@ -85,17 +85,20 @@ def session_code(session: Session, traits: Iterable[str]) -> list[str]:
     traits : iterable of str
         The traits of the selection that matter.
     """
-    given = ["model", "inputs"]
-    given += ["labels"] if session.labels else []
+    timeline = session.timeline
+    given = ["model", "inputs"] if timeline is None else ["recording"]
+    own = len(given)
+    given += ["labels"] if session.labels and session.labels != (timeline and timeline.about.labels) else []
     given += ["display"] if session.photos.stated else []
-    options = [f"{name}={name}" for name in given[2:]]
+    options = [f"{name}={name}" for name in given[own:]]
     options += ["training=True"] if session.training else []
     options += [f"signature={session.signature!r}"] if session.signature else []
     return [
         "import act_widgets as aw",
         "",
         f"# {', '.join(given)}: what the session was opened with",
-        f"session = aw.Session({', '.join([*given[:2], *options])})",
+        f"session = aw.Session({', '.join([*given[:own], *options])})",
+        *([] if timeline is None else [f"session.step = {session.step}"]),
         *_choices(session, set(traits)),
     ]
 

@@ -42,6 +42,8 @@ VIEWS = (
     "Predictions",
     "Projection",
     "SamplePicker",
+    "StepChart",
+    "StepSlider",
     "TrustPanel",
 )
 ALL_CHECKS = "ex.views.trust.checks = ('Curves', 'Shuffled weights', 'Another class', 'Completeness')"
