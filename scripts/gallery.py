@@ -21,7 +21,7 @@ from act_widgets.widgets.worker import worker_of
 from scripts import gallery_models as models
 session, lit, silenced, nested = models.shapes(), models.lit(), models.silenced(), models.nested()
 vectors, sequences, volumes, films = models.vectors(), models.sequences(), models.volumes(), models.films()
-behind = models.shapes("gap")
+behind, recorded = models.shapes("gap"), models.recorded()
 tokens, attention = models.transformer("mix"), models.transformer("heads")
 every = [one for one in globals().values() if isinstance(one, aw.Session)]
 """
@@ -30,6 +30,8 @@ WAIT = "all(worker_of(one).wait() for one in every)"
 # Name of the file, and the cell that shows the view.
 VIEWS = {
     "layer_picker": "aw.LayerPicker(nested)",
+    "step_slider": "aw.StepSlider(recorded)",
+    "step_chart": "aw.StepChart(recorded)",
     "channel_slider": "aw.ChannelSlider(session)",
     "class_selector": "aw.ClassSelector(session)",
     "sample_picker": "aw.SamplePicker(session)",

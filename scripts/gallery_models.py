@@ -55,6 +55,32 @@ def nested() -> aw.Session:
     return session
 
 
+def recorded() -> aw.Session:
+    """Return a recording of a network that is trained in rising steps, in which a channel died."""
+    keras.utils.set_random_seed(5)
+    _, images, _ = aw.samples.shapes()
+    kinds = np.arange(len(images)) % 4
+    model = keras.Sequential(
+        [
+            keras.Input(images.shape[1:], name="image"),
+            layers.Conv2D(8, 5, strides=2, activation="relu", name="edges"),
+            layers.Conv2D(16, 3, strides=2, activation="relu", name="parts"),
+            layers.GlobalAveragePooling2D(name="pool"),
+            layers.Dense(4, activation="softmax", name="head"),
+        ],
+        name="classifier",
+    )
+    model.compile(keras.optimizers.SGD(0.6, momentum=0.9), "sparse_categorical_crossentropy")
+    recorder = aw.Recorder(images[:8], every=4, share=None)
+    model.fit(images, kinds, batch_size=8, epochs=12, callbacks=[recorder], verbose=0)
+    session = aw.Session(recorder)
+    session.selection.layer = "edges"
+    steps = [session.died("edges", channel) for channel in range(8)]
+    session.selection.channel = max(range(8), key=lambda channel: steps[channel] or 0)
+    session.step = session.steps[len(session.steps) // 2]
+    return session
+
+
 def vectors() -> aw.Session:
     """Return a network of dense layers."""
     return _at("wide", *ranks.vectors(40))
