@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import ModelError
 from ..recording.history import Channels, History, history, reading
 from ..recording.record import Summary
-from ..recording.timeline import Moment, Timeline
+from ..recording.timeline import RecordedStep, Timeline
 from ..rendering import charts, pictures
 from ..rendering.charts import Curve, Stroke
 from ..session import Session
@@ -110,9 +110,9 @@ class StepChart(View):
         self._under = ipywidgets.HTML()
         self._answer = ipywidgets.HTML()
         self._course: Course | None = None
-        self._read: tuple[Any, list[Moment], History | None] = (None, [], None)
+        self._read: tuple[Any, list[RecordedStep], History | None] = (None, [], None)
         self._made: tuple[Any, Course] = (None, _nothing())
-        self._told: tuple[str, int, str] | None = None
+        self._fate: tuple[str, int, str] | None = None
         super().__init__(session)
         self._drawn_of.observe(self._on_change, names=["value"])
         session.axes.observe(self._on_change, names=["chosen"])
@@ -152,7 +152,7 @@ class StepChart(View):
         timeline, wanted = self.session.timeline, self._read_for(key)
         if timeline is None or self._read[0] == wanted:
             return
-        found: list[tuple[Moment, Channels | None]] = []
+        found: list[tuple[RecordedStep, Channels | None]] = []
         turn = time.monotonic()
         is_channel = shown == _CHANNEL
         every = reading(timeline, self.session.tap(layer)) if is_channel else _unread(timeline.moments())
@@ -175,8 +175,8 @@ class StepChart(View):
         bad = {"NaN or infinite": BAD} if result.bad.any() else {}
         names = {curve.name: curve.colour for curve in result.curves}
         self._legend.value = text.legend({**names, "step shown": NOW, **bad}) if names else ""
-        if self._told is not None and self._told[:2] != self._asked_of():
-            self._told, self._answer.value = None, ""
+        if self._fate is not None and self._fate[:2] != self._asked_of():
+            self._fate, self._answer.value = None, ""
         self._leave()
         self.note(result.words, result.layer)
 
@@ -195,8 +195,8 @@ class StepChart(View):
 
     def panels(self, result: Course) -> list[np.ndarray]:
         """Return the lines, and the answer if somebody asked."""
-        told = self._told is not None and self._told[:2] == self._asked_of()
-        return [*super().panels(result), *([charts.paragraph(self._told[2])] if told and self._told else [])]
+        told = self._fate is not None and self._fate[:2] == self._asked_of()
+        return [*super().panels(result), *([charts.paragraph(self._fate[2])] if told and self._fate else [])]
 
     def release(self) -> None:
         """Stop following the axes, and answer nothing any more."""
@@ -211,13 +211,13 @@ class StepChart(View):
         return steps, of
 
     def _gathered(
-        self, found: list[tuple[Moment, Channels | None]], layer: str
-    ) -> tuple[list[Moment], History | None]:
+        self, found: list[tuple[RecordedStep, Channels | None]], layer: str
+    ) -> tuple[list[RecordedStep], History | None]:
         """Return what was read, with the history of the layer if any step holds its activations."""
         is_held = any(channels is not None for _, channels in found)
         return [m for m, _ in found], history(found, self.session.tap(layer)) if is_held else None
 
-    def _course_of(self, key: tuple, moments: list[Moment], known: History | None) -> Course:
+    def _course_of(self, key: tuple, moments: list[RecordedStep], known: History | None) -> Course:
         """Return a channel's numbers; those of the layer where there are none of channels."""
         layer, channel, shown, *_ = key
         timeline = self.session.timeline
@@ -253,7 +253,7 @@ class StepChart(View):
             self._busy.value = ""
         if not self._open:
             return
-        self._told = *asked, life.words
+        self._fate = *asked, life.words
         self._answer.value = f'<div role="status">{text.caption(life.words)}</div>'
         if life.died is not None:
             self.session.step = life.died
@@ -272,12 +272,14 @@ def _nothing() -> Course:
     return Course(np.zeros((0, 2)), empty, [], empty.astype(bool), "", "no recording: the model as it is now")
 
 
-def _unread(moments: Iterable[Moment]) -> Iterator[tuple[Moment, None]]:
+def _unread(moments: Iterable[RecordedStep]) -> Iterator[tuple[RecordedStep, None]]:
     """Yield moments as `reading` does, with nothing of channels."""
     return ((moment, None) for moment in moments)
 
 
-def _of_layer(timeline: Timeline, moments: list[Moment], layer: str, shown: str, remark: str = "") -> Course:
+def _of_layer(
+    timeline: Timeline, moments: list[RecordedStep], layer: str, shown: str, remark: str = ""
+) -> Course:
     """Return the numbers of a layer, or the loss."""
     bad = _is_lost(moments)
     if shown == _LOSS:
@@ -302,7 +304,7 @@ def _of_layer(timeline: Timeline, moments: list[Moment], layer: str, shown: str,
 def _course(
     array: np.ndarray,
     names: list[str] | tuple[str, ...],
-    moments: list[Moment],
+    moments: list[RecordedStep],
     bad: np.ndarray,
     layer: str,
     words: str,
@@ -313,6 +315,6 @@ def _course(
     return Course(array, steps, curves, bad, layer, words)
 
 
-def _is_lost(moments: list[Moment]) -> np.ndarray:
+def _is_lost(moments: list[RecordedStep]) -> np.ndarray:
     """Return at which steps the loss is not finite."""
     return np.array([moment.is_lost for moment in moments])
