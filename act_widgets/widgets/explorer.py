@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,91 +16,18 @@ from ..rendering import pictures, sheet
 from ..selection import Selection
 from ..session import Session
 from . import recipe, text
-from .attribution_view import AttributionView
 from .base import View
-from .channel_editor import ChannelEditor
-from .channel_slider import ChannelSlider
-from .channel_view import ChannelView
-from .class_selector import ClassSelector
 from .code_button import CodeButton
+from .explorer_views import BEGUN, Views
 from .export.writer import Export, write_page
 from .face import Face
-from .feature_maps import FeatureMaps
-from .graph_view import GraphView
-from .histogram import Histogram
-from .layer_picker import LayerPicker
 from .live import live_of
-from .method_picker import MethodPicker
 from .parts import parts_of
-from .predictions import Predictions
-from .projection import Projection
-from .sample_picker import SamplePicker
-from .step_chart import StepChart
-from .step_slider import StepSlider
 from .still import Pictured
 from .task import Task
-from .trust_panel import TrustPanel
 
-# What begins otherwise than it does alone: a batch is projected when somebody asks for it.
-_BEGUN = {"projection": {"method": ""}}
 # Samples from which on points tell something.
 _CLOUD = 5
-
-
-@dataclass(frozen=True)
-class Views:
-    """The controls and views of an explorer, by name; in order when they are gone through.
-
-    The first two are those of a recording; of a model there are none.
-    """
-
-    step_slider: StepSlider | None
-    step_chart: StepChart | None
-    layer_picker: LayerPicker
-    graph: GraphView
-    sample_picker: SamplePicker
-    channel_slider: ChannelSlider
-    feature_maps: FeatureMaps
-    channel_view: ChannelView
-    histogram: Histogram
-    class_selector: ClassSelector
-    method_picker: MethodPicker
-    attribution: AttributionView
-    trust: TrustPanel
-    predictions: Predictions
-    channel_editor: ChannelEditor
-    projection: Projection
-
-    @classmethod
-    def of(cls, session: Session) -> Views:
-        """Return those of a session."""
-        is_recorded = bool(session.steps)
-        return cls(
-            StepSlider(session) if is_recorded else None,
-            StepChart(session) if is_recorded else None,
-            LayerPicker(session),
-            GraphView(session),
-            SamplePicker(session),
-            ChannelSlider(session),
-            FeatureMaps(session),
-            ChannelView(session),
-            Histogram(session),
-            ClassSelector(session),
-            MethodPicker(session),
-            AttributionView(session),
-            TrustPanel(session),
-            Predictions(session),
-            ChannelEditor(session),
-            Projection(session, **_BEGUN["projection"]),
-        )
-
-    @property
-    def named(self) -> dict[str, View]:
-        """Those that there are, by name."""
-        return {name: view for name, view in vars(self).items() if view is not None}
-
-    def __iter__(self) -> Iterator[View]:
-        return iter(self.named.values())
 
 
 class Explorer(Pictured):
@@ -145,7 +71,7 @@ class Explorer(Pictured):
         lines = recipe.session_code(self.session, self.selection.trait_names())
         lines.append("explorer = aw.Explorer(session)")
         for name, view in self.views.named.items():
-            lines += recipe.view_code(f"explorer.views.{name}", view, _BEGUN.get(name))
+            lines += recipe.view_code(f"explorer.views.{name}", view, BEGUN.get(name))
         return "\n".join([*lines, "explorer"])
 
     def still(self) -> np.ndarray:
