@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import ipywidgets
 import keras
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ HOOKS = {name: vars(keras.callbacks.CallbackList)[name] for name in following._A
 
 @pytest.fixture(autouse=True)
 def _keras_is_as_it_was() -> Iterator[None]:
+    ipywidgets.Widget.close_all()  # views of other tests would follow trainings too
     yield
     assert {name: vars(keras.callbacks.CallbackList)[name] for name in HOOKS} == HOOKS
 

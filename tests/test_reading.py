@@ -90,20 +90,28 @@ def test_nested_models_are_read_to_their_innermost_layer():
 def test_a_subclassed_model_and_the_second_call_of_its_layer():
     model, x = build("subclassed")
     captured = aw.capture(model, x)
-    first = model.conv(x)
-    second = model.conv(np.maximum(first, 0))
-    mixed = model.block.get_layer("mix")(np.sin(second) + 0.5 * np.maximum(first, 0))
+    first = np.asarray(model.conv(x))
+    positive = np.maximum(first, 0)
+    second = np.asarray(model.conv(positive))
+    mixed = model.block.get_layer("mix")(np.sin(second) + 0.5 * positive)
     block = np.maximum(mixed, 0)
+    scores = np.asarray(model.head(block.mean((1, 2))))
     assert_captured(
         model,
         x,
         {
             "conv": first,
+            "~relu": positive,
             "conv#2": second,
+            "~sin": np.sin(second),
+            "~multiply": 0.5 * positive,
+            "~add": np.sin(second) + 0.5 * positive,
             "block/mix": mixed,
             "block/relu": block,
             "block": block,
-            "head": model.head(block.mean((1, 2))),
+            "~reduce_mean": block.mean((1, 2)),
+            "head": scores,
+            "~softmax": np.exp(scores) / np.exp(scores).sum(-1, keepdims=True),
         },
     )
     assert np.abs(captured["conv"] - captured["conv#2"]).max() > 0.1

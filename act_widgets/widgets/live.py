@@ -14,7 +14,9 @@ from .per_session import PerSession
 from .worker import worker_of
 
 SHARE = 0.05
-"""What showing anew may take of a training's time."""
+"""What showing anew may take of a training's time, all sessions that have a view open together."""
+
+_open: set[Live] = set()
 
 
 class Shown(Protocol):
@@ -48,6 +50,7 @@ class Live:
             self._shown.append(shown)
             if self._session is None:
                 self._session = shown.session
+                _open.add(self)
                 self._stop = shown.session.source.follow(self)
 
     def leave(self, shown: Shown) -> None:
@@ -59,6 +62,7 @@ class Live:
             if not self._shown and self._stop is not None:
                 self._stop()
                 self._session = self._stop = None
+                _open.discard(self)
 
     def began(self, moment: Moment) -> None:
         """Show the model anew at the first step; what is not of the weights as they are now is old."""
@@ -99,7 +103,7 @@ class Live:
                 yield
             finally:
                 now = time.monotonic()
-                self._due = now + (now - start) * (1 / SHARE - 1)
+                self._due = now + (now - start) * (max(1, len(_open)) / SHARE - 1)
 
     def _follow(self, session: Session) -> None:
         before = session.read_at
