@@ -443,7 +443,8 @@ ex
 """
     )
     settle(lab)
-    assert lab.value("ex.session.layers") == ["block/first", "block/second", "block", "head"]
+    inner = ["block/first", "block/~relu", "block/second", "block", "~reduce_mean", "head"]
+    assert lab.value("ex.session.layers") == inner
     assert lab.page.locator(".aw-alert").count() == 0
     drawn = lab.pixels(canvas(lab, "FeatureMaps"))
     assert len(np.unique(drawn.reshape(-1, 4), axis=0)) > 50
