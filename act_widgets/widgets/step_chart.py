@@ -167,7 +167,8 @@ class StepChart(View):
     def draw(self, result: Course) -> None:
         """Change the lines and the strokes in place."""
         self._course = result
-        self._lines.widget.layout.display = "" if len(result.steps) else "none"
+        change = self._lines.widget.remove_class if len(result.steps) else self._lines.widget.add_class
+        change("aw-away")
         self._ask.disabled = not len(result.steps)
         if len(result.steps):
             self._lines.show(result.steps, result.curves, result.bad)
