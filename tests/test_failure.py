@@ -123,3 +123,38 @@ def test_an_interrupted_training_goes_on_as_before():
     assert losses[0] == losses[1]
     model.fit(X, Y, verbose=0, callbacks=[aw.Recorder(X[:2])])
     assert "Step" not in type(model.train_function).__name__
+
+
+@keras.saving.register_keras_serializable("tests")
+class RootOfNothing(keras.layers.Layer):
+    """Finite, with a gradient that is not."""
+
+    def call(self, x):
+        return x + keras.ops.sqrt(keras.ops.relu(-keras.ops.abs(x)))
+
+
+def test_weights_that_an_earlier_gradient_made_nan():
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6, 6, 1), name="image")
+    y = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu", name="conv")(x))
+    y = RootOfNothing(name="root")(y)
+    model = keras.Model(x, keras.layers.Dense(3, activation="softmax", name="out")(y))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    failure = fitted(model, aw.Recorder(X[:2], share=None), X)
+    assert (failure.layer, failure.batch) == ("conv", 1)
+    assert "conv/kernel" in failure.reason
+    assert "an earlier step made them so" in failure.reason
+
+
+def test_weights_that_are_nan_while_the_loss_is_finite():
+    class Poisons(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 1:
+                self.model.get_layer("conv").bias.assign([np.nan, 0, 0, 0])
+
+    model = network(loss=lambda y, p: 1.0 + 0.0 * keras.ops.sum(p, -1))
+    recorder = aw.Recorder(X[:2], every=1, share=None)
+    with pytest.warns(RuntimeWarning, match="Not finite at step"):
+        model.fit(X, Y, batch_size=8, verbose=0, callbacks=[Poisons(), recorder])
+    assert "conv/bias" in recorder.failure.reason
+    assert recorder.steps[-1] == 2

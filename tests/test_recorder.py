@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 import act_widgets as aw
-from act_widgets.recording.pace import GRACE, Pace
+from act_widgets.recording.pace import GRACE, Holding, Pace
 
 from .trainings import KeepsWeights, data, network
 
@@ -176,10 +176,10 @@ def test_a_model_that_was_never_built():
 
 
 def test_memory_is_bounded_and_keeps_first_and_last():
-    recorder = aw.Recorder(PROBE, every=1, share=None, max_bytes=30_000)
+    recorder = aw.Recorder(PROBE, every=1, share=None, max_bytes=60_000)
     trained(recorder, epochs=10)
     sizes = [sum(a.nbytes for a in recorder.read(s).activations.values()) for s in recorder.steps]
-    assert sum(sizes) <= 30_000
+    assert sum(sizes) <= 60_000
     steps = list(recorder.steps)
     assert (steps[0], steps[-1]) == (0, 30)
     assert len(steps) > 2
@@ -195,6 +195,67 @@ def test_records_are_left_out_rather_than_take_more_than_their_share():
             clock += 0.05
     assert 0.09 < pace.measured(clock) <= 0.1
     assert pace.taken + pace.skipped == 1000
+
+
+def test_weights_are_held_as_often_as_the_steps_allow():
+    def held(share, free, extra):
+        holding, count = Holding(share), 0
+        for _ in range(400):
+            due = holding.is_due()
+            holding.took(due, free + extra * due)
+            count += due
+        return count
+
+    assert held(None, 1.0, 5.0) == 400
+    assert held(0.01, 1.0, 0.0) > 340
+    assert 0.5 * 4 <= held(0.01, 1.0, 1.0) <= 4 + 10, (
+        "of each hundredth step, and those that it was measured by"
+    )
+
+
+def test_records_that_hold_no_arrays_are_bounded_too():
+    recorder = aw.Recorder(PROBE, keep="summaries", max_bytes=20_000)
+    model = network()
+    for _ in range(100):
+        recorder.record(model)
+    assert len(recorder.steps) <= 10
+
+
+def test_a_training_that_was_interrupted_goes_on_to_be_recorded():
+    class Interrupts(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    model, recorder = network(), aw.Recorder(PROBE, every=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, batch_size=16, verbose=0, callbacks=[recorder, Interrupts()])
+    assert recorder._elapsed > 0
+    seconds = [recorder.read(step).seconds for step in recorder.steps]
+    model.fit(X, Y, batch_size=16, verbose=0, callbacks=[recorder])
+    assert [recorder.read(step).seconds for step in recorder.steps] > seconds
+    assert list(recorder.steps) == [0, 1, 2, 3, 4]
+
+
+def test_steps_that_the_data_has_no_batch_for_are_not_counted():
+    recorder = aw.Recorder(PROBE, share=None)
+    model = network(steps_per_execution=4)
+    model.fit(X, Y, batch_size=8, epochs=2, verbose=0, callbacks=[recorder])
+    assert list(recorder.steps) == [0, 6, 12]
+    assert int(model.optimizer.iterations.numpy()) == 12
+
+
+def test_a_log_serves_one_recorder(tmp_path):
+    log = aw.NpyLog(tmp_path)
+    trained(aw.Recorder(PROBE, writers=log), epochs=2)
+    with pytest.warns(RuntimeWarning, match="a NpyLog, and a folder, for each recorder"):
+        trained(aw.Recorder(PROBE, writers=log), epochs=1)
+    assert list(aw.open_recording(tmp_path).steps) == [0, 3, 6]
+
+
+def test_labels_may_be_an_array():
+    recorder = aw.Recorder(PROBE, labels=np.array([3, 4, 5]))
+    trained(recorder, epochs=1)
+    assert list(recorder.about.labels) == ["3", "4", "5"]
 
 
 def test_a_short_training_is_recorded_all_the_same():
@@ -250,6 +311,7 @@ def test_a_line_that_was_never_finished_is_not_read(tmp_path):
         ({"every": 0}, "'epoch', or a number of steps"),
         ({"every": "step"}, "'epoch', or a number of steps"),
         ({"share": -1}, "above 0"),
+        ({"share": 5}, "up to 1"),
         ({"keep": "all"}, "'activations', 'summaries'"),
         ({"on_nonfinite": "ignore"}, "'stop', 'go on'"),
         ({"writers": 7}, "NpyLog"),

@@ -11,13 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..errors import ActWidgetsError, InputError
+from ..errors import InputError
 from ..sources.kept_step import KeptStep
 from ..sources.keras_model import KerasSource
 from .checks import checked_every, checked_share, checked_step, one_of, several, writer_of
 from .failure import Failure, find_failure
 from .memory_log import MemoryLog
-from .pace import GRACE, Pace
+from .pace import GRACE, Holding, Pace
 from .probe import Probe
 from .record import About, Record, Recording
 
@@ -54,8 +54,8 @@ class Recorder(keras.callbacks.Callback):
         The part of the training's own time that records may take, 0.05 for 5 %; None for no limit. Half a
         second may be taken in any case.
     on_nonfinite : "stop" or "go on"
-        What to do at the first step whose loss is NaN or infinite: end the training, or only keep it in
-        `failure`.
+        What to do at the first step whose loss is NaN or infinite, or at the first record with weights that
+        are, or activations that are NaN: end the training, or only keep it in `failure`.
     on_write_error : "go on" or "stop"
         What to do when a writer fails: warn and go on without it, or raise.
     max_bytes : int
@@ -98,7 +98,7 @@ class Recorder(keras.callbacks.Callback):
         self._with_activations = one_of("keep", keep, ("activations", "summaries")) == "activations"
         self._stops = one_of("on_nonfinite", on_nonfinite, _CHOICES) == "stop"
         self._raises = one_of("on_write_error", on_write_error, _CHOICES) == "stop"
-        self._labels = tuple(labels or ())
+        self._labels = tuple(map(str, () if labels is None else labels))
         self._memory = MemoryLog(max_bytes)
         self._writers = [self._memory, *map(writer_of, several(writers))]
         share = checked_share(share)
@@ -106,8 +106,9 @@ class Recorder(keras.callbacks.Callback):
         self._pace = Pace(None if share is None else share * 3 / 4)
         self._probe: Probe | None = None
         self._kept = KeptStep()
-        # Holding the weights of each step costs time too.
-        self._holding = Pace(None if share is None else share / 4)
+        self._holding = Holding(None if share is None else share / 4)
+        self._holds = False
+        self._step_began = 0.0
         self._began = self._preparing = self._elapsed = 0.0
         self._step = self._epoch = self._epoch_start = 0
         self._due = 0
@@ -137,13 +138,12 @@ class Recorder(keras.callbacks.Callback):
     def report(self) -> str:
         """Return in words what was recorded, and what it took."""
         pace = self._pace
-        limit = "no limit" if self._share is None else f"{self._share:.0%}, or {GRACE} s, are allowed"
+        limit = "no limit" if self._share is None else f"{100 * self._share:g}%, or {GRACE} s, are allowed"
         skipped = f"; {pace.skipped} left out for lack of time" if pace.skipped else ""
-        spent = pace.spent + self._holding.spent
-        own = self._elapsed - spent
+        own = self._elapsed - pace.spent
         return (
-            f"{pace.taken} records up to step {self._step}{skipped}. They took {spent:.2f} s, "
-            f"{spent / own if own > 0 else 0:.1%} of the training's own time ({limit}); preparing took "
+            f"{pace.taken} records up to step {self._step}{skipped}. They took {pace.spent:.2f} s, "
+            f"{pace.spent / own if own > 0 else 0:.1%} of the training's own time ({limit}); preparing took "
             f"{self._preparing:.1f} s."
         )
 
@@ -161,20 +161,26 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Hold the weights, so that they are there if this step fails."""
-        started = perf_counter()
-        if self.failure is None and self._holding.allows(started - self._began):
+        self._step_began = perf_counter()
+        self._holds = self.failure is None and self._holding.is_due()
+        if self._holds:
             self._kept.look()
-            self._holding.took(perf_counter() - started)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the step; record it if it is due."""
-        self._step = self._epoch_start + batch + 1
+        now = perf_counter()
+        self._holding.took(self._holds, now - self._step_began)
+        self._elapsed = now - self._began
+        # With several steps in one execution, Keras counts those that the data had no batch for, too.
+        self._step = self._epoch_start + min(batch + 1, self.params.get("steps") or batch + 1)
         self._logs = _numbers(logs)
-        if self.failure is None and not isfinite(self._logs.get("loss", 0.0)):
-            self._fail(batch)
-        elif isinstance(self._every, int) and self._step // self._every > self._due:
-            self._record_if_allowed()
+        is_due = isinstance(self._every, int) and self._step // self._every > self._due
         self._due = self._step // self._every if isinstance(self._every, int) else 0
+        if self.failure is None and not all(map(isfinite, _losses(self._logs))):
+            self._fail(batch)
+            self._record()
+        elif is_due:
+            self._record_if_allowed()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 epochs are counted here
         """Count the epoch; record it if it is due."""
@@ -216,6 +222,7 @@ class Recorder(keras.callbacks.Callback):
         self._prepare()
         self._began = self._began or perf_counter()
         self._step = self._recorded + 1 if step is None else checked_step(step, self._recorded)
+        self._elapsed = perf_counter() - self._began
         return self._record()
 
     def _prepare(self) -> None:
@@ -249,6 +256,8 @@ class Recorder(keras.callbacks.Callback):
         self._for_writers("write", record)
         self._recorded = self._step
         self._pace.took(perf_counter() - started, before)
+        if self.failure is None and not _is_finite(record):
+            self._fail(max(0, self._step - self._epoch_start - 1))
         return record
 
     def _for_writers(self, what: str, *given: Any) -> None:
@@ -256,7 +265,7 @@ class Recorder(keras.callbacks.Callback):
         for writer in [*self._writers]:
             try:
                 getattr(writer, what)(*given)
-            except (OSError, ActWidgetsError) as error:
+            except Exception as error:  # whatever a writer raises
                 if self._raises:
                     raise
                 self._writers.remove(writer)
@@ -268,18 +277,29 @@ class Recorder(keras.callbacks.Callback):
                 )
 
     def _fail(self, batch: int) -> None:
-        """Find out where the loss stopped being finite, record it, and end the training if that is wished."""
+        """Find out where a number stopped being finite, and end the training if that is wished."""
         source = KerasSource(self.model)
-        self.failure = find_failure(source, self._kept, self._step - 1, self._epoch, batch)
-        self._record()
+        self.failure = find_failure(source, self._kept, max(0, self._step - 1), self._epoch, batch)
         self.model.stop_training = self.model.stop_training or self._stops
         then = "The training ends." if self._stops else "The training goes on."
-        warnings.warn(
-            f"{self.failure}. {then} Open act_widgets.explore(recorder.failure).",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        words = f"{self.failure}. {then} Open act_widgets.explore(recorder.failure)."
+        warnings.warn(words, RuntimeWarning, stacklevel=2)
+
+
+def _is_finite(record: Record) -> bool:
+    """Whether no weight is NaN or infinite and no activation NaN; masks of attention may be infinite."""
+    norms = [s.weight_norm for s in record.summaries.values() if s.weight_norm is not None]
+    return all(map(isfinite, norms)) and not any(s.nan for s in record.summaries.values())
+
+
+def _losses(logs: dict[str, float]) -> list[float]:
+    """Return the loss, or all that a training step of one's own reports."""
+    return [logs["loss"]] if "loss" in logs else list(logs.values())
 
 
 def _numbers(logs: Any) -> dict[str, float]:
-    return {name: float(value) for name, value in (logs or {}).items() if np.ndim(value) == 0}
+    return {name: float(value) for name, value in (logs or {}).items() if _is_number(value)}
+
+
+def _is_number(value: Any) -> bool:
+    return np.ndim(value) == 0 and np.asarray(value).dtype.kind in "biuf"

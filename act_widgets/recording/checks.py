@@ -53,11 +53,11 @@ def checked_step(step: Any, last: int) -> int:
 
 def checked_share(share: Any) -> float | None:
     """Return a share of time, or raise an `InputError`."""
-    if share is None or (isinstance(share, int | float) and share > 0):
+    if share is None or (isinstance(share, int | float) and 0 < share <= 1):
         return share
     raise InputError(
         f"Records take a share of the training's time. Received: share={share!r:.80}. Expected: a number "
-        "above 0, such as 0.05 for 5 %, or None for no limit."
+        "above 0 and up to 1, such as 0.05 for 5 %, or None for no limit."
     )
 
 

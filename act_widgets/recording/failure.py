@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ActWidgetsError
 from ..sources.kept_step import KeptStep
 from ..sources.keras_model import KerasSource
 from ..sources.owners import unfinite_weights
@@ -69,29 +68,46 @@ def find_failure(source: KerasSource, kept: KeptStep, step: int, epoch: int, bat
     """
     if kept.data is None:
         return Failure(step, epoch, batch, None, f"its batch could not be kept; {_behind(source.model)}")
-    inputs = kept.inputs()
+    inputs = None
+    earlier: KerasSource = source
     try:
+        inputs = kept.inputs()
         given = source.read_inputs(inputs)
         source.build(given)
+        values = kept.values()
+        if values:
+            earlier = source.with_weights(given, lambda: values)
         unfinite = sum(_unfinite(array) for array in given.arrays)
         if unfinite:
             reason = f"the batch itself holds {unfinite:,} NaN or infinite"
-            return Failure(step, epoch, batch, None, reason, inputs, kept.data, source=source)
-        values = kept.values()
-        earlier = source.with_weights(given, lambda: values) if values else source
+            return Failure(step, epoch, batch, None, reason, inputs, kept.data, source=earlier)
         reading = earlier.forward(given)
-    except ActWidgetsError as error:
+    except Exception as error:  # noqa: BLE001 it is told; the training does not end of it
         reason = f"its batch could not be read: {error}"
         return Failure(step, epoch, batch, None, reason, inputs, kept.data)
     layer = next((a for a, v in reading.values.items() if _unfinite(v)), None)
-    when = f" (with the weights of {kept.age} steps before)" if kept.age > 1 else ""
     if layer is None:
         reason = (
-            f"all activations of its batch are finite, so the loss itself is not; {_behind(source.model)}"
+            "outside of training mode all activations of its batch are finite, so it is the loss itself, or "
+            f"a layer in training mode; {_behind(source.model)}"
         )
     else:
         reason = _found(layer, reading.values)
-    return Failure(step, epoch, batch, layer, reason + when, inputs, kept.data, reading.values, earlier)
+    reason += _before(kept)
+    return Failure(step, epoch, batch, layer, reason, inputs, kept.data, reading.values, earlier)
+
+
+def _before(kept: KeptStep) -> str:
+    """Return in words what is to be known of the weights that the batch was read with."""
+    when = f" (with the weights of {kept.age} steps before)" if kept.age > 1 else ""
+    names = kept.unfinite()
+    if not names:
+        return when
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return (
+        f"{when}; before the step the weights {', '.join(names[:3])}{more} were not finite already: the "
+        "gradients of an earlier step made them so"
+    )
 
 
 def _unfinite(values: np.ndarray) -> int:

@@ -9,6 +9,9 @@ from .record import About, Record
 
 DEFAULT_BYTES = 1 << 28
 
+# What the summary of a layer takes.
+_SUMMARY = 455
+
 
 class MemoryLog:
     """Keeps records in memory, evenly spread over the steps.
@@ -28,6 +31,7 @@ class MemoryLog:
         self._records: list[Record] = []
         self._every = 1
         self._seen = 0
+        self._bytes = 0
 
     @property
     def about(self) -> About:
@@ -57,13 +61,15 @@ class MemoryLog:
     def write(self, record: Record) -> None:
         """Keep a record, in place of the last one if that was only kept for being the last."""
         if self._records and (self._seen - 1) % self._every:
-            self._records.pop()
+            self._bytes -= _nbytes(self._records.pop())
         self._records = [*self._records, record]
+        self._bytes += _nbytes(record)
         self._seen += 1
-        while len(self._records) > 2 and sum(map(_nbytes, self._records)) > self.max_bytes:
+        while len(self._records) > 2 and self._bytes > self.max_bytes:
             last = self._records[-1]
             self._records = [r for r in self._records[::2] if r is not last] + [last]
             self._every *= 2
+            self._bytes = sum(map(_nbytes, self._records))
 
     def close(self) -> None:
         """End the recording; what was kept stays."""
@@ -71,7 +77,7 @@ class MemoryLog:
 
 def _nbytes(record: Record) -> int:
     arrays = [*record.activations.values(), *record.gradients.values(), record.output]
-    return sum(array.nbytes for array in arrays)
+    return sum(array.nbytes for array in arrays) + _SUMMARY * len(record.summaries)
 
 
 def no_step(step: int, steps: Sequence[int]) -> InputError:

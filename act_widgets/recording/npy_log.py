@@ -60,6 +60,7 @@ class NpyLog:
         self.folder = Path(folder)
         self.overwrite = overwrite
         self._names: dict[str, str] | None = None
+        self._last = -1
 
     def __repr__(self) -> str:
         return f"NpyLog({str(self.folder)!r})"
@@ -80,7 +81,19 @@ class NpyLog:
         self._names = _file_names(about.taps)
 
     def write(self, record: Record) -> None:
-        """Write a record's arrays, then its line."""
+        """Write a record's arrays, then its line.
+
+        Raises
+        ------
+        InputError
+            If a later step is there already, as where two recorders share this object.
+        """
+        if record.step <= self._last:
+            raise InputError(
+                f"Step {record.step} comes behind step {self._last}, which '{self.folder}' holds already. "
+                "Expected: a NpyLog, and a folder, for each recorder."
+            )
+        self._last = record.step
         with told_of(str(self.folder)):
             self._write(record)
 

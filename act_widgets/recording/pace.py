@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
+from math import ceil
+from statistics import median
+
 GRACE = 0.5
 """Seconds that may be taken however short the training is."""
 
@@ -55,3 +59,43 @@ class Pace:
         """Return the part of the training's own time that was taken."""
         own = elapsed - self.spent
         return self.spent / own if own > 0 else 0.0
+
+
+class Holding:
+    """Says before which steps the weights are held.
+
+    While they are, TensorFlow writes the new ones elsewhere, inside of the step. So steps with and without
+    are compared, and weights are held as often as the difference allows.
+
+    Parameters
+    ----------
+    share : float or None
+        The part of a step's time that it may take; None for no limit.
+    """
+
+    def __init__(self, share: float | None) -> None:
+        self._share = share
+        self._step = 0
+        self._seconds: dict[bool, deque[float]] = {held: deque(maxlen=15) for held in (True, False)}
+
+    @property
+    def period(self) -> int:
+        """Of how many steps one is made with weights held; 2 until it is known what that takes."""
+        held, free = self._seconds[True], self._seconds[False]
+        if self._share is None:
+            return 1
+        if min(len(held), len(free)) < 3:
+            return 2
+        allowed = self._share * median(free)
+        return max(1, ceil((median(held) - median(free)) / allowed)) if allowed else 1
+
+    def is_due(self) -> bool:
+        """Return whether weights are to be held before the next step."""
+        self._step += 1
+        if self.period == 1:  # now and then without, to compare
+            return self._share is None or self._step % 8 != 0
+        return self._step % self.period == 0
+
+    def took(self, held: bool, seconds: float) -> None:
+        """Note how long a step took."""
+        self._seconds[held].append(seconds)

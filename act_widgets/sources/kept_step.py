@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -45,7 +46,7 @@ class KeptStep:
         given = model.train_function
         # A training that was interrupted could not let go.
         self._inner = given.inner if isinstance(given, _Step) else given
-        self._compiled = self._spec = None
+        self.data = self.weights = self._compiled = self._spec = None
         model.train_function = _Step(self, self._inner)
 
     def let_go(self) -> None:
@@ -65,6 +66,12 @@ class KeptStep:
         weights = weights_of(self._model())
         return {id(w): t.numpy() for w, t in zip(weights, self.weights or (), strict=False)}
 
+    def unfinite(self) -> list[str]:
+        """Return the paths of the weights that were not finite when `look` saw them."""
+        weights, values = weights_of(self._model()), self.values()
+        found = (w for w in weights if "float" in w.dtype and id(w) in values)
+        return list(dict.fromkeys(w.path for w in found if not np.isfinite(values[id(w)]).all()))
+
     def inputs(self) -> Any:
         """Return what the model was called on in the last step, as arrays."""
         given = keras.utils.unpack_x_y_sample_weight(self.data)[0]
@@ -74,7 +81,8 @@ class KeptStep:
         """Take the next batch, and make the model's own step with it."""
         model = self._model()
         self.age += 1
-        if not isinstance(iterator, tf.data.Iterator) or model.steps_per_execution != 1:
+        self.data = None
+        if not isinstance(iterator, tf.data.Iterator) or model.steps_per_execution != 1 or _is_own(model):
             return self._inner(iterator)
         if any(isinstance(s, tf.OptionalSpec) for s in keras.tree.flatten(iterator.element_spec)):
             return self._inner(iterator)
@@ -89,6 +97,12 @@ class KeptStep:
 
     def _one(self, data: Any) -> Any:
         return self._inner(iter([data]))
+
+
+def _is_own(model: Any) -> bool:
+    """Whether a model makes its training step in a way of its own, which may take iterators alone."""
+    made, usual = type(model).make_train_function, keras.Model.make_train_function
+    return inspect.unwrap(made) is not inspect.unwrap(usual)
 
 
 class _Step:
