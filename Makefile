@@ -69,6 +69,7 @@ bench: $(BIN)/.chromium ## measure what reading and showing a model costs
 	$(BIN)/python -m pip install --quiet matplotlib
 	$(BIN)/python benchmarks/browser.py
 	$(BIN)/python benchmarks/graph.py
+	$(BIN)/python benchmarks/recording.py
 
 graphs: $(BIN)/.test ## draw the graphs of well-known models into build/graphs, and check that nothing overlaps
 	$(BIN)/python scripts/graph_pictures.py
