@@ -22,7 +22,7 @@ class Frame:
     operation : operation
         What is called.
     is_loop : bool
-        Whether it calls its inner layers once per time step.
+        Whether it, or a call around it, calls its inner layers once per time step.
     listens : bool
         Whether its author's own code is running.
     counts : dict of str to int

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.backend.common.name_scope import name_scope
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from keras.src.utils import backend_utils
@@ -69,9 +70,17 @@ def _layer_call(original: Callable) -> Callable:
         if listener is None or _is_symbolic(args, kwargs):
             return original(self, *args, **kwargs)
         listener.allow(self)
-        return listener.call(self, original, args, kwargs)
+        return listener.call(self, original, args, {} if _is_known(kwargs, self) else kwargs)
 
     return __call__
+
+
+def _is_known(kwargs: dict, layer: Any) -> bool:
+    """Whether a layer is told nothing but what it finds in the call around it, in a tenth of the time."""
+    if len(kwargs) != 1 or "training" not in kwargs or is_legacy(layer):
+        return False
+    around = get_global_attribute("current_call_ctx")
+    return around is not None and around.get_value("training") is kwargs["training"]
 
 
 def _operation_call(original: Callable) -> Callable:

@@ -140,8 +140,8 @@ class Recorder:
             self._operations.read((args, kwargs))
         address = above.inner(self._name(operation))
         self._called.setdefault(id(operation), address)
-        loops = is_loop(operation)
-        listens = not loops and not self._in_loop and self._is_authored(operation)
+        loops = above.is_loop or is_loop(operation)
+        listens = not loops and self._is_authored(operation)
         self._stack.append(Frame(address, operation, loops, listens))
         first = self._operations.position()
         try:
@@ -149,7 +149,7 @@ class Recorder:
             self._list(self._stack[-1], outputs)
         finally:
             self._stack.pop()
-        if self._in_loop:
+        if above.is_loop:
             self.unreachable[self._once(address)] = STEP
             return outputs
         kind, parameters = type(operation).__name__, self._parameters(operation)
@@ -191,9 +191,9 @@ class Recorder:
 
     def note(self, name: str, kind: str, tensor: Any) -> Any:
         """Keep what the call under way computes without a layer, and return what it is to go on with."""
-        if self._in_loop:
-            return tensor
         above = self._stack[-1]
+        if above.is_loop:
+            return tensor
         address = above.inner(f"~{name}")
         self.calls.append(Call(address, kind, above.address, 0))
         self._order[address] = self._operations.tick()
@@ -224,10 +224,6 @@ class Recorder:
 
     def _called_by_author(self) -> Called | None:
         return called(sys._getframe(1), self._is_marked)
-
-    @property
-    def _in_loop(self) -> bool:
-        return any(frame.is_loop for frame in self._stack)
 
     def _is_authored(self, operation: Any) -> bool:
         """Whether the ``call`` that begins is the author's own, and heard of when it begins."""
