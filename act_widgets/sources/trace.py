@@ -109,6 +109,9 @@ class Trace:
         }
         self._places = dict(zip(unnamed_inputs(self.names, len(self.inputs)), self.inputs, strict=False))
         self._places |= self.tensors
+        # What is computed once for all samples, such as embedded positions, is no row of a batch.
+        batch = [tensor.shape[:1] for tensor in self.inputs[:1]]
+        self._rows = frozenset(a for a, t in self._places.items() if t.shape[:1] in batch)
         leaves = keras.tree.flatten_with_path(self.output_structure)
         names = [output_name(path, self.output_structure) for path, leaf in leaves if leaf is TENSOR]
         self._named_outputs = dict(zip(names, self.outputs, strict=True))
@@ -282,11 +285,8 @@ class Trace:
         edited: str | None = None,
     ) -> list[np.ndarray]:
         """Run to `fetches`, starting from what is known of this batch."""
-        # What is computed once for all samples, such as embedded positions, is no row of a batch.
-        batch = self.inputs[0].shape[:1]
         known = known if edited is None else self._beside(known, edited)
-        rows = (a for a in known if a in self._places and self._places[a].shape[:1] == batch)
-        fed = list(dict.fromkeys([*rows, *([edited] if edited else [])]))
+        fed = [address for address in known if address in self._rows or address == edited]
         feeds = [*self.inputs, *(self._places[address] for address in fed)]
         values = [*inputs.arrays, *(known[address] for address in fed)]
         if mask is not None:

@@ -12,6 +12,7 @@ import numpy as np
 from ..rendering import charts, pictures
 from ..rendering.axes import one_of
 from ..rendering.bins import binned
+from ..rendering.ticks import ticks
 from ..rendering.veil import Range, lit
 from ..session import Session
 from . import text
@@ -108,7 +109,6 @@ class Histogram(View):
                 label="activation",
                 grid_lines="none",
                 label_offset="30px",
-                num_ticks=4,
                 tick_format=".3~g",
             ),
             bqplot.Axis(
@@ -178,11 +178,12 @@ class Histogram(View):
             self._bars.x, self._bars.y = _outline(result.edges, _height(counts) if log else counts)
         with self._x.hold_sync():
             self._x.min, self._x.max = result.ends
-        ticks = _ticks(counts.max(), log)
-        places = _height(ticks) if log else ticks
+        self._axes[0].tick_values = ticks(*result.ends)
+        heights = _heights(counts.max(), log)
+        places = _height(heights) if log else heights
         # One by one: bqplot writes new ticks with the labels that it knew before.
         self._axes[1].tick_labels = (
-            dict(zip(places.tolist(), map("{:,.0f}".format, ticks), strict=True)) if log else None
+            dict(zip(places.tolist(), map("{:,.0f}".format, heights), strict=True)) if log else None
         )
         self._axes[1].tick_values = places
         self._axes[1].label = "count (log)" if log else "count"
@@ -266,10 +267,8 @@ def _outline(edges: np.ndarray, heights: np.ndarray) -> tuple[np.ndarray, np.nda
     return x, y
 
 
-def _ticks(highest: float, log: bool) -> np.ndarray:
+def _heights(highest: float, log: bool) -> np.ndarray:
     """Return round counts to write beside the axis."""
     if log:
         return 10.0 ** np.arange(np.ceil(np.log10(max(highest, 1))) + 1)
-    power = 10 ** np.floor(np.log10(max(highest, 1)))
-    step = next(s for s in (power * np.array([0.2, 0.5, 1, 2, 5])) if highest / s <= 5 and s >= 1)
-    return np.arange(0, highest + 1, step)
+    return ticks(0, highest, least=1)

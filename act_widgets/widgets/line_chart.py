@@ -8,6 +8,7 @@ import bqplot
 import ipywidgets
 import numpy as np
 
+from ..rendering.ticks import ticks
 from ..rendering.veil import Range, lit_pieces
 from .chart_pointer import ChartPointer
 
@@ -77,13 +78,3 @@ class LineChart:
         self._across.tick_values = ticks(0, len(values) - 1, least=1)
         known = values[np.isfinite(values)]
         self._up.tick_values = ticks(known.min(), known.max()) if known.size else np.empty(0)
-
-
-def ticks(low: float, high: float, least: float = 0) -> np.ndarray:
-    """Return some round numbers between two, at least so far apart."""
-    if not low < high:
-        return np.array([low])
-    rough = max((high - low) / 5, least)
-    power = 10 ** np.floor(np.log10(rough))
-    step = power * next(s for s in (1, 2, 5, 10) if power * s >= rough * 0.999)
-    return np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step

@@ -9,8 +9,8 @@ import ipywidgets
 import numpy as np
 
 from ..rendering.charts import Curve
+from ..rendering.ticks import ticks
 from .chart_pointer import ChartPointer
-from .line_chart import ticks
 
 LINES = ("#0072b2", "#009e73")
 NOW, BAD = "#d55e00", "#cc79a7"

@@ -12,6 +12,7 @@ from ..attribution import NO_MAPS
 from ..attribution.trust import DELETION, INSERTION
 from ..rendering import charts, pictures
 from ..rendering.pictures import Picture
+from ..rendering.ticks import ticks
 from ..session import Session
 from . import text
 from .asked import Asked
@@ -154,7 +155,7 @@ class TrustPanel(View):
                 self._lines[curve.kind].y = curve.scores[known].astype(np.float64)
         axis = self._axes[1]
         axis.scale.min, axis.scale.max = result.heights
-        axis.tick_values = np.linspace(*result.heights, 5)
+        axis.tick_values = ticks(*result.heights)
 
     def _draw_maps(self, maps: list[tuple[str, Picture]]) -> None:
         self._surface.face.layout.display = "" if maps else "none"
