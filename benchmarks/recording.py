@@ -1,7 +1,7 @@
 """What a recorder takes of a training, side by side with the same training without it.
 
 ``python benchmarks/recording.py`` prints how much longer trainings take that are recorded at every step:
-two of the same network in turns, one with a recorder and one without, so that both meet the same machine.
+two of the same network make their steps in turns, one with a recorder and one without.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import resource
 import tempfile
+import threading
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -46,44 +47,63 @@ def mobile_net(images: np.ndarray) -> keras.Model:
     return model
 
 
-class Clock(keras.callbacks.Callback):
-    """The time at which each step ended."""
+class Turns:
+    """Lets several trainings make their steps in turns, and takes the time of each one's.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.ends: list[float] = []
+    So both meet the same machine at every moment: two trainings one after the other do not.
+    """
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 it only takes time
-        """Take the time."""
-        self.ends.append(perf_counter())
+    def __init__(self, count: int) -> None:
+        self._free = [threading.Semaphore(int(place == 0)) for place in range(count)]
+        self.steps: list[list[float]] = [[] for _ in range(count)]
+
+    def around(self, place: int, callbacks: list[keras.callbacks.Callback]) -> list[Any]:
+        """Return the callbacks of one training, between those that wait for its turn and end it."""
+
+        def begin(batch: int, logs: Any) -> None:  # noqa: ARG001 what Keras tells is not needed
+            self._free[place].acquire()
+            self.steps[place].append(-perf_counter())
+
+        def end(batch: int, logs: Any) -> None:  # noqa: ARG001
+            self.steps[place][-1] += perf_counter()
+            self._free[(place + 1) % len(self._free)].release()
+
+        call = keras.callbacks.LambdaCallback
+        return [call(on_train_batch_begin=begin), *callbacks, call(on_train_batch_end=end)]
 
 
-def seconds(model: keras.Model, x: np.ndarray, y: np.ndarray, callbacks: list, epochs: int) -> float:
-    """Return how long a training takes behind its first step."""
-    clock = Clock()
-    model.fit(x, y, batch_size=32, epochs=epochs, verbose=0, shuffle=False, callbacks=[*callbacks, clock])
-    return perf_counter() - clock.ends[0]
-
-
-def beside(name: str, make: Any, size: int, samples: int, epochs: int, rounds: int) -> None:
-    """Print how much longer a training takes that is recorded at every step."""
+def beside(name: str, make: Any, size: int, samples: int, epochs: int) -> None:
+    """Print how much longer the steps of a training take that is recorded at every step."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(samples, size, size, 3 if size > 28 else 1)).astype("float32")
     y = rng.integers(0, 10, samples)
-    plain, recorded = make(x), make(x)
     with tempfile.TemporaryDirectory() as folder:
-        recorder = aw.Recorder(x[:4], every=1, targets=y[:4], writers=f"{folder}/log", share=SHARE)
-        seconds(plain, x[:64], y[:64], [], 1)
-        times = [
-            (seconds(plain, x, y, [], epochs), seconds(recorded, x, y, [recorder], epochs))
-            for _ in range(rounds)
+        # Half of the time that it counts passes while it waits for the other training.
+        recorder = aw.Recorder(x[:4], every=1, targets=y[:4], writers=f"{folder}/log", share=SHARE / 2)
+        turns = Turns(2)
+        told = {"batch_size": 32, "epochs": epochs, "verbose": 0, "shuffle": False}
+        both = [
+            threading.Thread(
+                target=make(x).fit, args=(x, y), kwargs={**told, "callbacks": turns.around(place, own)}
+            )
+            for place, own in enumerate(([], [recorder]))
         ]
-        without, with_it = np.array(times).sum(0)
-        ratios = np.array(times)[:, 1] / np.array(times)[:, 0]
-        print(
-            f"{name:14s} {without:7.1f} s without, {with_it:7.1f} s with: + {with_it / without - 1:.1%} "
-            f"(rounds {', '.join(f'{r - 1:+.1%}' for r in ratios)})\n{'':15s}{recorder.report()}"
-        )
+        for training in both:
+            training.start()
+        for training in both:
+            training.join()
+    # The first step of each traces its model.
+    without, recorded = np.array(turns.steps)[:, 1:]
+    print(
+        f"{name:14s} {len(without):,} steps, {without.sum():.1f} s without, {recorded.sum():.1f} s with: "
+        f"{recorded.sum() / without.sum() - 1:+.1%}, of the second half "
+        f"{_half(recorded) / _half(without) - 1:+.1%}; the median step "
+        f"{np.median(recorded) / np.median(without) - 1:+.1%}\n{'':15s}{recorder.report()}"
+    )
+
+
+def _half(steps: np.ndarray) -> float:
+    return steps[len(steps) // 2 :].sum()
 
 
 def memory(steps: int = 5000) -> None:
@@ -111,6 +131,6 @@ def _resident() -> float:
 
 
 if __name__ == "__main__":
-    beside("small network", digits, 12, 3200, 4, 5)
-    beside("MobileNetV2", mobile_net, 96, 320, 1, 3)
+    beside("small network", digits, 12, 3200, 40)
+    beside("MobileNetV2", mobile_net, 96, 320, 20)
     memory()
