@@ -80,6 +80,13 @@ def test_a_batch_that_is_not_finite_itself():
     assert "the batch itself holds 1 NaN or infinite" in str(failure)
 
 
+def test_the_epoch_of_a_failure_is_that_of_the_training():
+    x = X.copy()
+    x[9, 2, 3] = np.nan
+    failure = fitted(network(), aw.Recorder(X[:2]), x, initial_epoch=7, epochs=9)
+    assert (failure.epoch, failure.batch, failure.step) == (7, 1, 1)
+
+
 def test_a_loss_that_is_not_finite_alone():
     model = network(loss=lambda y, p: keras.ops.log(keras.ops.sum(p, -1) - 2))
     failure = fitted(model, aw.Recorder(X[:2]), X)

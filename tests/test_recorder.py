@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import time
+import warnings
 
 import keras
 import numpy as np
@@ -127,6 +128,25 @@ def test_every_epoch_and_what_keras_reports():
     assert all(a.seconds < b.seconds for a, b in itertools.pairwise(records))
 
 
+def test_epochs_are_counted_from_the_first_of_the_training():
+    recorder, model = aw.Recorder(PROBE), network()
+    model.fit(X, Y, initial_epoch=3, epochs=5, verbose=0, callbacks=[recorder])
+    assert [recorder.read(step).epoch for step in recorder.steps] == [3, 4, 5]
+    model.fit(X, Y, initial_epoch=5, epochs=6, verbose=0, callbacks=[recorder])
+    model.fit(X, Y, epochs=1, verbose=0, callbacks=[recorder])
+    assert [recorder.read(step).epoch for step in recorder.steps] == [3, 4, 5, 6, 7]
+
+
+def test_weights_that_are_loaded_when_the_training_begins_are_those_of_step_0():
+    class Loads(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.get_layer("out").bias.assign([5.0, 0.0, 0.0])
+
+    recorder = aw.Recorder(PROBE)
+    network().fit(X, Y, verbose=0, callbacks=[recorder, Loads()])
+    assert (recorder.read(0).output.argmax(-1) == 0).all()
+
+
 def test_chosen_layers_and_summaries_alone():
     recorder = aw.Recorder(PROBE, layers=["conv", "out"], keep="summaries")
     trained(recorder)
@@ -236,10 +256,16 @@ def test_a_training_that_was_interrupted_goes_on_to_be_recorded():
     assert list(recorder.steps) == [0, 1, 2, 3, 4]
 
 
-def test_steps_that_the_data_has_no_batch_for_are_not_counted():
+@pytest.mark.parametrize("is_size_known", [True, False])
+def test_steps_that_the_data_has_no_batch_for_are_not_counted(is_size_known):
+    batches = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
+    if not is_size_known:
+        batches = batches.filter(lambda x, y: True)
     recorder = aw.Recorder(PROBE, share=None)
     model = network(steps_per_execution=4)
-    model.fit(X, Y, batch_size=8, epochs=2, verbose=0, callbacks=[recorder])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Your input ran out of data")  # Keras, of data of unknown size
+        model.fit(batches, epochs=2, shuffle=False, verbose=0, callbacks=[recorder])
     assert list(recorder.steps) == [0, 6, 12]
     assert int(model.optimizer.iterations.numpy()) == 12
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from math import isfinite
 from time import perf_counter
 from typing import Any
 
 import keras
-import numpy as np
 
 from ..errors import InputError
+from ..sources.executions import Execution
 from ..sources.kept_step import KeptStep
 from ..sources.keras_model import KerasSource
 from .checks import checked_every, checked_share, checked_step, one_of, several, writer_of
@@ -20,6 +19,7 @@ from .memory_log import MemoryLog
 from .pace import GRACE, Holding, Pace
 from .probe import Probe
 from .record import About, Record, Recording
+from .reported import has_finite_loss, is_finite, numbers
 
 _CHOICES = ("stop", "go on")
 
@@ -107,10 +107,11 @@ class Recorder(keras.callbacks.Callback):
         self._probe: Probe | None = None
         self._kept = KeptStep()
         self._holding = Holding(None if share is None else share / 4)
-        self._holds = False
+        self._holds = self._is_new = False
         self._step_began = 0.0
         self._began = self._preparing = self._elapsed = 0.0
         self._step = self._epoch = self._epoch_start = 0
+        self._execution = Execution(None, None, 0)
         self._due = 0
         self._recorded = -1
         self._logs: dict[str, float] = {}
@@ -148,19 +149,22 @@ class Recorder(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 Keras gives none
-        """Prepare, and record the model as it is."""
+        """Prepare."""
         self._prepare()
         self._kept.follow(self.model)
-        if self._recorded < self._step:
-            self._record(before=True)
-        self._began = perf_counter() - self._elapsed
+        self._is_new = True
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 epochs are counted here
-        """Note the step that the epoch begins with."""
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 Keras gives none
+        """Note the step that the epoch begins with; record the model as its training finds it."""
+        # A training that goes on where another one ended says so; one that does not begins again at 0.
+        self._epoch = max(self._epoch, epoch)
         self._epoch_start = self._step
+        self._begin()
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 Keras gives none
         """Hold the weights, so that they are there if this step fails."""
+        self._begin()
+        self._execution = Execution(self.model, self.params, batch)
         self._step_began = perf_counter()
         self._holds = self.failure is None and self._holding.is_due()
         if self._holds:
@@ -171,12 +175,11 @@ class Recorder(keras.callbacks.Callback):
         now = perf_counter()
         self._holding.took(self._holds, now - self._step_began)
         self._elapsed = now - self._began
-        # With several steps in one execution, Keras counts those that the data had no batch for, too.
-        self._step = self._epoch_start + min(batch + 1, self.params.get("steps") or batch + 1)
-        self._logs = _numbers(logs)
+        self._step = self._epoch_start + self._execution.first + self._execution.made(batch)
+        self._logs = numbers(logs)
         is_due = isinstance(self._every, int) and self._step // self._every > self._due
         self._due = self._step // self._every if isinstance(self._every, int) else 0
-        if self.failure is None and not all(map(isfinite, _losses(self._logs))):
+        if self.failure is None and not has_finite_loss(self._logs):
             self._fail(batch)
             self._record()
         elif is_due:
@@ -185,7 +188,7 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 epochs are counted here
         """Count the epoch; record it if it is due."""
         self._epoch += 1
-        self._logs = {**self._logs, **_numbers(logs)}
+        self._logs = {**self._logs, **numbers(logs)}
         if self._every == "epoch":
             self._record_if_allowed()
 
@@ -243,6 +246,15 @@ class Recorder(keras.callbacks.Callback):
         self._for_writers("open", self._probe.about)
         self._preparing += perf_counter() - started
 
+    def _begin(self) -> None:
+        """Record the model before its first step, when all callbacks have made it what it is then."""
+        if not self._is_new:
+            return
+        self._is_new = False
+        if self._recorded < self._step:
+            self._record(before=True)
+        self._began = perf_counter() - self._elapsed
+
     def _record_if_allowed(self) -> None:
         if self._pace.allows(perf_counter() - self._began):
             self._record()
@@ -256,7 +268,7 @@ class Recorder(keras.callbacks.Callback):
         self._for_writers("write", record)
         self._recorded = self._step
         self._pace.took(perf_counter() - started, before)
-        if self.failure is None and not _is_finite(record):
+        if self.failure is None and not is_finite(record):
             self._fail(max(0, self._step - self._epoch_start - 1))
         return record
 
@@ -284,22 +296,3 @@ class Recorder(keras.callbacks.Callback):
         then = "The training ends." if self._stops else "The training goes on."
         words = f"{self.failure}. {then} Open act_widgets.explore(recorder.failure)."
         warnings.warn(words, RuntimeWarning, stacklevel=2)
-
-
-def _is_finite(record: Record) -> bool:
-    """Whether no weight is NaN or infinite and no activation NaN; masks of attention may be infinite."""
-    norms = [s.weight_norm for s in record.summaries.values() if s.weight_norm is not None]
-    return all(map(isfinite, norms)) and not any(s.nan for s in record.summaries.values())
-
-
-def _losses(logs: dict[str, float]) -> list[float]:
-    """Return the loss, or all that a training step of one's own reports."""
-    return [logs["loss"]] if "loss" in logs else list(logs.values())
-
-
-def _numbers(logs: Any) -> dict[str, float]:
-    return {name: float(value) for name, value in (logs or {}).items() if _is_number(value)}
-
-
-def _is_number(value: Any) -> bool:
-    return np.ndim(value) == 0 and np.asarray(value).dtype.kind in "biuf"

@@ -110,9 +110,9 @@ def _heard(original: Callable) -> Callable:
         if training is None:
             return original(self, *args, **kwargs)
         if name == "on_train_batch_begin":
-            training.first = int(args[0])
+            training.begins(int(args[0]))
         elif name == "on_train_batch_end":
-            training.step += int(args[0]) - training.first + 1
+            training.ends(int(args[0]))
         with _trainings.calling(training):
             made = original(self, *args, **kwargs)
         _AFTER[name](training)

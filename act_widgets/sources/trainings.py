@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from ..errors import ModelError
+from .executions import Execution
 from .libraries import sublayers, weights_of
 from .protocol import Moment
 
@@ -61,7 +62,7 @@ class Training:
         self.thread = thread
         self.is_whole = is_whole
         self.step = 0
-        self.first = 0
+        self._execution: Execution | None = None
         self.phase = Phase.REST if is_whole else Phase.STEP
         self.since = time.monotonic()
         self.over = threading.Event()
@@ -82,6 +83,15 @@ class Training:
         while frame is not None and frame is not self._frame:
             frame = frame.f_back
         return frame is not None
+
+    def begins(self, batch: int) -> None:
+        """Note that it begins its next steps, with the one of this number in its epoch."""
+        self._execution = Execution(self.model, getattr(self.callbacks, "params", None), batch)
+
+    def ends(self, batch: int) -> None:
+        """Count the steps that it made; `batch` is what Keras calls the last one."""
+        # One that runs already may be heard first in the middle of a step.
+        self.step += 1 if self._execution is None else self._execution.made(batch)
 
     def moment(self) -> Moment:
         """Return where it stands, as the calling thread may see it."""
