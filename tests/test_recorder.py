@@ -78,6 +78,103 @@ def test_gradients_of_other_losses(loss):
     np.testing.assert_allclose(last.gradients["flat"], tape.gradient(total, flat), rtol=1e-3, atol=1e-7)
 
 
+def two_headed(wanted):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6, 6, 1), name="image")
+    shared = keras.layers.Flatten(name="flat")(keras.layers.Conv2D(4, 3, activation="tanh", name="conv")(x))
+    ends = {
+        "kind": keras.layers.Dense(3, activation="softmax", name="kind")(shared),
+        "size": keras.layers.Dense(1, name="size")(shared),
+        "flag": keras.layers.Dense(2, activation="sigmoid", name="flag")(shared),
+    }
+    return keras.Model(x, ends if wanted is dict else list(ends.values()))
+
+
+TWO_HEADED = {
+    "kind": Y,
+    "size": X.mean((1, 2, 3))[:, None],
+    "flag": np.stack([Y == 0, Y > 1], 1).astype("float32"),
+}
+LOSSES = {"kind": "sparse_categorical_crossentropy", "size": "mse", "flag": "binary_crossentropy"}
+WEIGHTS = {"kind": 1.0, "size": 3.0, "flag": 0.5}
+
+
+@pytest.mark.parametrize("loss_as", [dict, list])
+@pytest.mark.parametrize("targets_as", [dict, list])
+@pytest.mark.parametrize("outputs_as", [dict, list])
+def test_gradients_are_those_of_the_losses_of_all_outputs(outputs_as, targets_as, loss_as):
+    model = two_headed(outputs_as)
+    if loss_as is list and outputs_as is dict:
+        pytest.skip("Keras takes no list of losses for a dictionary of outputs")
+    loss, weights, y = (
+        given if kind is dict else list(given.values())
+        for given, kind in ((LOSSES, loss_as), (WEIGHTS, loss_as), (TWO_HEADED, targets_as))
+    )
+    if targets_as is list and outputs_as is dict:
+        pytest.skip("Keras takes no list of targets for a dictionary of outputs")
+    model.compile("adam", loss, loss_weights=weights)
+    targets = keras.tree.map_structure(lambda array: array[:5], y)
+    recorder = aw.Recorder(PROBE, targets=targets)
+    model.fit(X, y, epochs=1, verbose=0, callbacks=[recorder])
+    heads = [model.get_layer(name) for name in TWO_HEADED]
+    flat = model.get_layer("flat")(model.get_layer("conv")(PROBE))
+    with tf.GradientTape() as tape:
+        tape.watch(flat)
+        total = sum(
+            WEIGHTS[head.name]
+            * tf.reduce_mean(keras.losses.get(LOSSES[head.name])(TWO_HEADED[head.name][:5], head(flat)))
+            for head in heads
+        )
+    last = recorder.read(recorder.steps[-1])
+    np.testing.assert_allclose(last.gradients["flat"], tape.gradient(total, flat), rtol=1e-3, atol=1e-6)
+    assert all(name in recorder.about.explained for name in LOSSES.values())
+
+
+def test_one_loss_of_several_outputs_and_a_loss_of_one_of_them():
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, [keras.layers.Dense(2, name="a")(x), keras.layers.Dense(2, name="b")(x)])
+    inputs, y = np.ones((4, 3), "float32"), [np.zeros((4, 2)), np.ones((4, 2))]
+    for loss in ("mse", ["mse", None]):
+        model.compile("sgd", loss)
+        recorder = aw.Recorder(inputs, targets=y)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Gradients do not exist")  # Keras, of b's weights
+            model.fit(inputs, y, verbose=0, callbacks=[recorder])
+        last = recorder.read(recorder.steps[-1])
+        slopes = [2 * (last.activations[name] - t) / 8 for name, t in zip("ab", y, strict=True)]
+        np.testing.assert_allclose(last.gradients["a"], slopes[0], rtol=1e-5)
+        if loss == "mse":
+            np.testing.assert_allclose(last.gradients["b"], slopes[1], rtol=1e-5)
+        else:
+            assert "b" not in last.gradients
+
+
+def test_targets_that_do_not_fit_are_told_when_the_training_begins():
+    model = two_headed(list)
+    model.compile("adam", list(LOSSES.values()))
+    with pytest.raises(aw.InputError, match="what fit takes"):
+        model.fit(X, list(TWO_HEADED.values()), verbose=0, callbacks=[aw.Recorder(PROBE, targets=TARGETS)])
+    with pytest.raises(aw.InputError, match=re.escape("model.compile(loss=...)")):
+        aw.Recorder(PROBE, targets=TARGETS).record(two_headed(list))
+
+
+def test_another_loss_between_two_trainings_is_noticed(tmp_path):
+    writers = [aw.NpyLog(tmp_path / "npy"), aw.ZarrLog(tmp_path / "zarr")]
+    model, one_hot = network(), np.eye(3, dtype="float32")[Y]
+    model.compile("adam", "mse")
+    recorder = aw.Recorder(PROBE, targets=one_hot[:5], writers=writers)
+    model.fit(X, one_hot, batch_size=16, verbose=0, callbacks=[recorder])
+    for loss in ("mse", "mae"):
+        model.compile("sgd", loss)
+        model.fit(X, one_hot, batch_size=16, verbose=0, callbacks=[recorder])
+    last = recorder.read(recorder.steps[-1])
+    np.testing.assert_allclose(last.gradients["out"], np.sign(last.output - one_hot[:5]) / 15, rtol=1e-4)
+    words = "the loss 'mse' of the probe batch, and from step 6 on the loss 'mae'"
+    for about in (recorder.about, *(writer.recording.about for writer in writers)):
+        assert about.explained == words
+    assert [list(w.recording.steps) for w in writers] == [list(recorder.steps)] * 2
+
+
 def test_without_targets_gradients_are_those_of_the_first_class():
     recorder = aw.Recorder(PROBE)
     model, _ = trained(recorder, epochs=1)

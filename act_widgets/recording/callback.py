@@ -42,10 +42,10 @@ class Recorder(keras.callbacks.Callback):
     writers : sequence of Writer, str or path
         Who is given each record as it is made: `NpyLog`, `ZarrLog`, `EventFiles`, `PrometheusMetrics`; a
         path stands for ``NpyLog(path)``. Records are in memory too, as many as `max_bytes` holds.
-    targets : array_like, optional
+    targets : array_like, or list, tuple or dict of them, optional
         What the model should answer for the probe batch, as `fit` takes it: gradients are then those of
-        the loss the model was compiled with. Left out, they are those of the score of the class that the
-        model gives each sample first.
+        the loss the model is compiled with, of all its outputs together. Left out, they are those of the
+        score of the class that the model gives each sample first.
     gradients : bool
         Whether gradients at the layers are recorded.
     keep : "activations" or "summaries"
@@ -243,6 +243,8 @@ class Recorder(keras.callbacks.Callback):
                 f"A recorder records one model. Received: '{self.model.name}' after "
                 f"'{self._probe.model.name}'. Expected: a Recorder for each."
             )
+        else:
+            self._probe.follow_loss(self._step)
         self._for_writers("open", self._probe.about)
         self._preparing += perf_counter() - started
 

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .about_json import FORMAT, from_json, to_json
+from .about_json import FORMAT, from_json, goes_on, to_json
 from .memory_log import no_step
 from .record import About, Record, Summary
 from .unwritable import told_of
@@ -87,10 +87,10 @@ class ZarrLog:
 
     def open(self, about: About) -> None:
         """Begin a recording, or go on with the one that this object began."""
-        if self._tables is not None:
-            self._check_same(about)
-            return
         described = to_json(about)
+        if self._tables is not None:
+            self._go_on(self._tables, described)
+            return
         with told_of(self._place.address):
             self._make_room()
             samples = next((len(array) for array in about.inputs.values()), 0)
@@ -124,12 +124,17 @@ class ZarrLog:
             with told_of(self._place.address):
                 self._tables.trim()
 
-    def _check_same(self, about: About) -> None:
-        if to_json(about) != self._described:
+    def _go_on(self, tables: ZarrTables, described: dict[str, Any]) -> None:
+        """Check that the recording is the same, and write down what is new of it."""
+        if not goes_on(described, self._described):
             raise InputError(
                 "A ZarrLog keeps one recording, with the same layers throughout. Received: model "
-                f"'{about.model}' after '{self._described['model']}'. Expected: a ZarrLog for each."
+                f"'{described['model']}' after '{self._described['model']}'. Expected: a ZarrLog for each."
             )
+        if described != self._described:
+            with told_of(self._place.address):
+                tables.describe(described)
+            self._described = described
 
     def _make_room(self) -> None:
         names = self._place.names()
