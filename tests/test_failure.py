@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import keras
 import numpy as np
 import pytest
 
 import act_widgets as aw
+from act_widgets.sources.running import LOOK
 
 from .trainings import KeepsWeights, data, network
 
@@ -115,11 +118,63 @@ def test_other_ways_to_train(compiled):
         assert "could not be kept" in failure.reason
 
 
-def test_an_interrupted_training_goes_on_as_before():
-    class Interrupts(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            raise KeyboardInterrupt
+def test_two_recorders_of_one_training_both_keep_the_batch():
+    x = np.abs(X)
+    x[16:24] *= -1
+    model, recorders = with_logarithm(), [aw.Recorder(X[:2], share=None), aw.Recorder(X[2:6], share=None)]
+    model.get_layer("conv").set_weights([np.full((3, 3, 1, 4), 0.1), np.zeros(4)])
+    with pytest.warns(RuntimeWarning, match="Not finite at step"):
+        model.fit(x, Y, batch_size=8, verbose=0, shuffle=False, callbacks=recorders)
+    for recorder in recorders:
+        assert (recorder.failure.layer, recorder.failure.batch) == ("logarithm/~log", 2)
+        np.testing.assert_array_equal(recorder.failure.inputs, x[16:24])
+    assert "Step" not in type(model.train_function).__name__
 
+
+def test_two_recorders_leave_the_training_as_it_is():
+    alone = network().fit(X, Y, batch_size=16, epochs=2, verbose=0)
+    recorders = [aw.Recorder(X[:2], every=1, share=None) for _ in range(2)]
+    recorded = network().fit(X, Y, batch_size=16, epochs=2, verbose=0, callbacks=recorders)
+    assert recorded.history["loss"] == alone.history["loss"]
+
+
+class Interrupts(keras.callbacks.Callback):
+    """Raises as an interrupt of the kernel does."""
+
+    def __init__(self, error=KeyboardInterrupt):
+        super().__init__()
+        self.error = error
+
+    def on_train_batch_end(self, batch, logs=None):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_after_an_interrupted_training_nothing_is_held_in_memory(error):
+    model, recorder = network(), aw.Recorder(X[:2], share=None)
+    with pytest.raises(error):
+        model.fit(X, Y, verbose=0, callbacks=[recorder, Interrupts(error)])
+    end = time.monotonic() + 30
+    while recorder._kept.data is not None or recorder._kept.weights is not None:
+        assert time.monotonic() < end, "the last batch stays in memory"
+        time.sleep(0.01)
+    assert "Step" not in type(model.train_function).__name__
+
+
+def test_what_is_kept_stays_as_long_as_the_training_goes_on():
+    class Waits(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            time.sleep(3 * LOOK if batch == 1 else 0)
+
+    x = X.copy()
+    x[17, 2, 3] = np.nan
+    recorder = aw.Recorder(X[:2])
+    with pytest.warns(RuntimeWarning, match="Not finite at step"):
+        network().fit(x, Y, batch_size=8, verbose=0, shuffle=False, callbacks=[recorder, Waits()])
+    assert "the batch itself" in recorder.failure.reason
+
+
+def test_an_interrupted_training_goes_on_as_before():
     model = network()
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, verbose=0, callbacks=[aw.Recorder(X[:2]), Interrupts()])
