@@ -75,6 +75,90 @@ def test_a_failure_opens_at_its_layer_with_the_weights_before_the_step():
         aw.Session(empty)
 
 
+@keras.saving.register_keras_serializable("tests")
+class ScaledByBatch(keras.layers.Layer):
+    """In training divides by the deviation over the batch, which may be 0."""
+
+    def call(self, x, training=False):
+        return (x - keras.ops.mean(x, 0)) / keras.ops.std(x, 0) if training else x
+
+
+@keras.saving.register_keras_serializable("tests")
+class RarelyInfinite(keras.layers.Layer):
+    """In training divides by a number that is 0 for one sample of ten or so."""
+
+    def __init__(self, **given):
+        super().__init__(**given)
+        self.seeds = keras.random.SeedGenerator(5)
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        drawn = keras.random.uniform((keras.ops.shape(x)[0], 1), seed=self.seeds)
+        return x / keras.ops.maximum(drawn - 0.02, 0)
+
+
+def in_training_mode(layer):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6, 6, 1), name="image")
+    y = layer(keras.layers.Dense(4, use_bias=False, name="dense")(keras.layers.Flatten()(x)))
+    model = keras.Model(x, keras.layers.Dense(3, activation="softmax", name="out")(y))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def test_a_nan_that_a_layer_makes_in_training_mode_alone():
+    x = X.copy()
+    x[16:24] = 0
+    failure = fitted(in_training_mode(ScaledByBatch(name="scaled")), aw.Recorder(X[:2], share=None), x)
+    assert failure.training
+    assert failure.layer.startswith("scaled")
+    assert (failure.batch, failure.step) == (2, 2)
+    assert "in training mode only" in failure.reason
+    assert np.isfinite(failure.activations["dense"]).all()
+    assert not np.isfinite(failure.activations["scaled"]).any()
+    explorer = aw.explore(failure)
+    session = explorer.session
+    assert (session.selection.layer, session.training) == (failure.layer, True)
+    assert "called as in training" in explorer._head.value
+    np.testing.assert_array_equal(session.activation("scaled"), failure.activations["scaled"])
+    explorer.close()
+    with pytest.raises(aw.InputError, match="mode in which it was found"):
+        aw.Session(failure, signature="serve")
+
+
+def test_a_nan_of_one_draw_of_random_numbers_is_found_with_that_draw():
+    model, seeds = in_training_mode(RarelyInfinite(name="rare")), []
+
+    class KeepsSeeds(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            seeds.append(np.array(model.get_layer("rare").seeds.state))
+
+    recorder = aw.Recorder(X[:2], share=None)
+    with pytest.warns(RuntimeWarning, match="Not finite at step"):
+        model.fit(X, Y, batch_size=8, epochs=50, verbose=0, callbacks=[recorder, KeepsSeeds()])
+    failure = recorder.failure
+    assert failure.training
+    assert failure.layer.startswith("rare")
+    again = keras.random.SeedGenerator(0)
+    again.state.assign(seeds[failure.step])
+    drawn = keras.random.uniform((8, 1), seed=again)
+    is_bad = ~np.isfinite(failure.activations["rare"]).all(1)
+    assert is_bad.any()
+    np.testing.assert_array_equal(is_bad, np.array(drawn)[:, 0] <= 0.02)
+
+
+def test_a_nan_of_the_first_step_is_laid_to_the_layer_that_made_it():
+    x = np.abs(X)
+    x[:8] *= -1
+    model = with_logarithm()
+    model.get_layer("conv").set_weights([np.full((3, 3, 1, 4), 0.1), np.zeros(4)])
+    recorder = aw.Recorder(X[:2])
+    failure = fitted(model, recorder, x)
+    assert (failure.layer, failure.step) == ("logarithm/~log", 0)
+    assert np.isfinite(failure.activations["conv"]).all()
+
+
 def test_a_batch_that_is_not_finite_itself():
     x = X.copy()
     x[9, 2, 3] = np.nan
@@ -93,8 +177,8 @@ def test_the_epoch_of_a_failure_is_that_of_the_training():
 def test_a_loss_that_is_not_finite_alone():
     model = network(loss=lambda y, p: keras.ops.log(keras.ops.sum(p, -1) - 2))
     failure = fitted(model, aw.Recorder(X[:2]), X)
-    assert failure.layer is None
-    assert "the loss itself" in failure.reason
+    assert (failure.layer, failure.training) == (None, False)
+    assert "in training mode too, so it is the loss itself" in failure.reason
 
 
 def test_the_training_may_go_on():

@@ -107,7 +107,7 @@ class Recorder(keras.callbacks.Callback):
         self._probe: Probe | None = None
         self._kept = KeptStep()
         self._holding = Holding(None if share is None else share / 4)
-        self._holds = self._is_new = False
+        self._holds = self._is_measured = self._is_new = False
         self._step_began = 0.0
         self._began = self._preparing = self._elapsed = 0.0
         self._step = self._epoch = self._epoch_start = 0
@@ -166,14 +166,17 @@ class Recorder(keras.callbacks.Callback):
         self._begin()
         self._execution = Execution(self.model, self.params, batch)
         self._step_began = perf_counter()
-        self._holds = self.failure is None and self._holding.is_due()
-        if self._holds:
+        self._holds = self._holding.is_due()
+        # The first step of a training is no measure: it is made ready.
+        self._is_measured = self._kept.weights is not None
+        if self.failure is None and (self._holds or not self._is_measured):
             self._kept.look()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the step; record it if it is due."""
         now = perf_counter()
-        self._holding.took(self._holds, now - self._step_began)
+        if self._is_measured:
+            self._holding.took(self._holds, now - self._step_began)
         self._elapsed = now - self._began
         self._step = self._epoch_start + self._execution.first + self._execution.made(batch)
         self._logs = numbers(logs)

@@ -30,8 +30,8 @@ class KeptStep:
     data : nest of tf.Tensor or None
         The batch of the last step, as the model's `train_step` takes it.
     weights : list of tf.Tensor or None
-        The values of `weights_of` the model before the last step for which they were asked. They share
-        memory with the variables until those change.
+        The values of the model's weights and seeds before the last step for which they were asked. They
+        share memory with the variables until those change.
     age : int
         How many steps were made since then.
     """
@@ -71,19 +71,23 @@ class KeptStep:
             if self._over is training:
                 self.let_go()
 
+    def _weights(self) -> list[Any]:
+        # With what its random numbers depend on, so that a step in training mode can be made again.
+        return weights_of(self._model(), seeds=True)
+
     def look(self) -> None:
         """Hold the weights as they are: the next step leaves what is held as it is."""
-        self.weights = [tf.convert_to_tensor(weight) for weight in weights_of(self._model())]
+        self.weights = [tf.convert_to_tensor(weight) for weight in self._weights()]
         self.age = 0
 
     def values(self) -> dict[int, np.ndarray]:
-        """Return what `look` saw, by the identity of the weights."""
-        weights = weights_of(self._model())
+        """Return what `look` saw, by the identity of the weights; nothing if it never looked."""
+        weights = self._weights() if self.weights else []
         return {id(w): t.numpy() for w, t in zip(weights, self.weights or (), strict=False)}
 
     def unfinite(self) -> list[str]:
         """Return the paths of the weights that were not finite when `look` saw them."""
-        weights, values = weights_of(self._model()), self.values()
+        weights, values = self._weights(), self.values()
         found = (w for w in weights if "float" in w.dtype and id(w) in values)
         return list(dict.fromkeys(w.path for w in found if not np.isfinite(values[id(w)]).all()))
 
