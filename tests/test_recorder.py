@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import re
@@ -10,6 +11,7 @@ import warnings
 
 import keras
 import numpy as np
+import prometheus_client
 import pytest
 import tensorflow as tf
 
@@ -384,6 +386,38 @@ def test_labels_may_be_an_array():
 def test_a_short_training_is_recorded_all_the_same():
     pace = Pace(0.05)
     assert all(pace.allows(0.2 * step + pace.spent) for step in range(4) if pace.took(GRACE / 5) is None)
+
+
+def test_a_copy_records_another_training_with_the_same_settings(tmp_path):
+    given = [
+        aw.NpyLog(tmp_path / "npy"),
+        aw.ZarrLog(tmp_path / "zarr", overwrite=True),
+        aw.EventFiles(tmp_path / "events", format="tf1", images=False),
+        aw.PrometheusMetrics(0),
+    ]
+    recorder = aw.Recorder(PROBE, every=3, targets=TARGETS, writers=given, labels=["a", "b", "c"], share=None)
+    copied = copy.deepcopy([recorder])[0]
+    trained(copied, epochs=1)
+    assert (list(copied.steps), list(recorder.steps)) == ([0, 3], [])
+    assert list(copied.about.labels) == ["a", "b", "c"]
+    for place in ("npy", "zarr"):
+        assert list(aw.open_recording(tmp_path / place).steps) == [0, 3]
+    assert len(list((tmp_path / "events").iterdir())) == 1
+    with pytest.raises(aw.InputError, match="before it records"):
+        copy.deepcopy(copied)
+    with pytest.warns(RuntimeWarning, match="There is a recording already"):
+        trained(recorder, epochs=1)
+    assert list(recorder.steps) == [0, 3]
+
+
+def test_writers_that_have_begun_are_copied_as_new_ones(tmp_path):
+    registry = prometheus_client.CollectorRegistry()
+    metrics = aw.PrometheusMetrics(registry=registry)
+    events = aw.EventFiles(tmp_path, format="tf1")
+    trained(aw.Recorder(PROBE, writers=[metrics, events]), epochs=1)
+    assert copy.deepcopy(metrics).registry is registry
+    copied = copy.deepcopy(events)
+    assert (copied.folder, copied.format, copied.images) == (tmp_path, "tf1", True)
 
 
 def test_npy_files_hold_what_was_recorded(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from time import perf_counter
@@ -30,6 +31,9 @@ class Recorder(keras.callbacks.Callback):
     The model before its training is recorded as step 0. From then on records are left out rather than that
     they take more than their share of the time, and `report` says how many; one is made at the end in any
     case if there was no time for any. Preparing takes a trace of the model, before the first step.
+
+    A recorder can be copied (`copy.deepcopy`) before it records: the copy has the same settings, writers for
+    the same places, and a training of its own.
 
     Parameters
     ----------
@@ -116,6 +120,27 @@ class Recorder(keras.callbacks.Callback):
         self._recorded = -1
         self._logs: dict[str, float] = {}
         self.failure: Failure | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
+        """Return a recorder with the same settings, for a training of its own.
+
+        Raises
+        ------
+        InputError
+            If this one recorded something already: its records are of its own model.
+        """
+        if self._probe is not None:
+            raise InputError(
+                "A recorder is copied before it records, for another training with the same settings. "
+                f"Received: one that recorded '{self._probe.about.model}' up to step {self._step}. "
+                "Expected: a new Recorder, or a copy made before the first training."
+            )
+        copied = type(self).__new__(type(self))
+        # The probe batch is read alone, and a model that tools have named stays the model.
+        memo[id(self)] = copied
+        memo |= {id(shared): shared for shared in (self._given, self._model)}
+        copied.__dict__.update(copy.deepcopy(vars(self), memo))
+        return copied
 
     @property
     def recording(self) -> Recording:

@@ -66,6 +66,10 @@ class NpyLog:
     def __repr__(self) -> str:
         return f"NpyLog({str(self.folder)!r})"
 
+    def __deepcopy__(self, memo: Any) -> NpyLog:
+        """Return another one for the same folder, which has not begun."""
+        return type(self)(self.folder, overwrite=self.overwrite)
+
     def open(self, about: About) -> None:
         """Begin a recording, or go on with the one that this object began."""
         described = to_json(about)

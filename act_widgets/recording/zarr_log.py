@@ -80,6 +80,11 @@ class ZarrLog:
     def __repr__(self) -> str:
         return f"ZarrLog({self._place.address!r})"
 
+    def __deepcopy__(self, memo: Any) -> ZarrLog:
+        """Return another one for the same place, which has not begun."""
+        options = self._place.options
+        return type(self)(self._place.address, storage_options=options, overwrite=self.overwrite)
+
     @property
     def recording(self) -> ZarrRecording:
         """What is there so far."""
