@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 import act_widgets as aw
+from act_widgets.recording import callback as recorder_module
 from act_widgets.recording.pace import GRACE, Holding, Pace
 
 from .trainings import KeepsWeights, data, network
@@ -386,6 +387,50 @@ def test_labels_may_be_an_array():
 def test_a_short_training_is_recorded_all_the_same():
     pace = Pace(0.05)
     assert all(pace.allows(0.2 * step + pace.spent) for step in range(4) if pace.took(GRACE / 5) is None)
+
+
+class Slow:
+    """A writer that takes long."""
+
+    def __init__(self, seconds):
+        self.seconds, self.count = seconds, 0
+
+    def open(self, about):
+        pass
+
+    def write(self, record):
+        time.sleep(self.seconds)
+        self.count += 1
+
+    def close(self):
+        pass
+
+
+def test_many_short_trainings_share_the_time_that_records_may_take():
+    slow = Slow(GRACE * 0.6)
+    recorder, model = aw.Recorder(PROBE, every=2, writers=slow), network()
+    for _ in range(6):
+        model.fit(X, Y, batch_size=16, verbose=0, callbacks=[recorder])
+    # Step 0 comes before the training; another one, or two on a slow machine, is all that there is time for.
+    assert slow.count <= 3
+    assert "left out for lack of time" in recorder.report()
+
+
+def test_what_finding_a_failure_takes_is_counted(monkeypatch):
+    slow = recorder_module.find_failure
+
+    def slowly(*given):
+        time.sleep(1)
+        return slow(*given)
+
+    monkeypatch.setattr(recorder_module, "find_failure", slowly)
+    x = X.copy()
+    x[0] = np.nan
+    recorder = aw.Recorder(PROBE, every=1, on_nonfinite="go on")
+    with pytest.warns(RuntimeWarning, match="Not finite"):
+        network().fit(x, Y, batch_size=16, epochs=2, verbose=0, shuffle=False, callbacks=[recorder])
+    assert list(recorder.steps) == [0, 1]
+    assert recorder._pace.spent >= 1
 
 
 def test_a_copy_records_another_training_with_the_same_settings(tmp_path):

@@ -29,8 +29,9 @@ class Recorder(keras.callbacks.Callback):
     """Records what a model does with a probe batch while it trains.
 
     The model before its training is recorded as step 0. From then on records are left out rather than that
-    they take more than their share of the time, and `report` says how many; one is made at the end in any
-    case if there was no time for any. Preparing takes a trace of the model, before the first step.
+    they take more than their share of the time, and `report` says how many. Two are made in any case: one
+    of a step that is not finite, and one at the end if there was no time for any. Preparing takes a trace of
+    the model, before the first step; like step 0, it takes none of the training's time.
 
     A recorder can be copied (`copy.deepcopy`) before it records: the copy has the same settings, writers for
     the same places, and a training of its own.
@@ -55,8 +56,9 @@ class Recorder(keras.callbacks.Callback):
     keep : "activations" or "summaries"
         Whether arrays are kept, or only numbers for each layer.
     share : float or None
-        The part of the training's own time that records may take, 0.05 for 5 %; None for no limit. Half a
-        second may be taken in any case.
+        The part of the training's own time that may be taken, 0.05 for 5 %; None for no limit. Three
+        quarters of it are for records, and for finding out about a failure; of all trainings together, and
+        at least half a second. Whether one more fits is judged by the last. A quarter is for holding weights.
     on_nonfinite : "stop" or "go on"
         What to do at the first step whose loss is NaN or infinite, or at the first record with weights that
         are, or activations that are NaN: end the training, or only keep it in `failure`.
@@ -281,9 +283,11 @@ class Recorder(keras.callbacks.Callback):
         if not self._is_new:
             return
         self._is_new = False
-        if self._recorded < self._step:
+        if self._recorded < 0:
             self._record(before=True)
         self._began = perf_counter() - self._elapsed
+        if self._recorded < self._step:
+            self._record_if_allowed()
 
     def _record_if_allowed(self) -> None:
         if self._pace.allows(perf_counter() - self._began):
@@ -320,9 +324,11 @@ class Recorder(keras.callbacks.Callback):
 
     def _fail(self, batch: int) -> None:
         """Find out where a number stopped being finite, and end the training if that is wished."""
+        started = perf_counter()
         source = KerasSource(self.model)
         self.failure = find_failure(source, self._kept, max(0, self._step - 1), self._epoch, batch)
         self.model.stop_training = self.model.stop_training or self._stops
+        self._pace.spend(perf_counter() - started)
         then = "The training ends." if self._stops else "The training goes on."
         words = f"{self.failure}. {then} Open act_widgets.explore(recorder.failure)."
         warnings.warn(words, RuntimeWarning, stacklevel=2)
