@@ -90,7 +90,7 @@ class Session(Questions, ThroughTime, HasTraits):
         signature: str | None = None,
     ) -> None:
         super().__init__()
-        self.training = training
+        self.training = model.training if isinstance(model, Failure) else training
         self.signature = signature
         self._budget = checked_budget(cache_bytes)
         self._turn = threading.RLock()

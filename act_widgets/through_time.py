@@ -31,7 +31,7 @@ class ThroughTime:
     def _open(self, model: Any, training: bool, signature: str | None, budget: int) -> None:
         """Open a model, a failure, or a recording: at its last step, or where it stopped being finite."""
         if isinstance(model, Failure):
-            self.source = _readable(model)
+            self.source = _readable(model, training, signature)
             return
         recording = recording_in(model)
         if recording is None:
@@ -134,8 +134,13 @@ class ThroughTime:
         raise NotImplementedError
 
 
-def _readable(failure: Failure) -> Source:
+def _readable(failure: Failure, training: bool, signature: str | None) -> Source:
     """Return the model as it was before the first number that was not finite."""
+    if (training and not failure.training) or signature is not None:
+        raise InputError(
+            f"A failure is shown in the mode in which it was found. Received: training={training}, "
+            f"signature={signature!r}. Expected: neither."
+        )
     if failure.source is None:
         raise ModelError(f"This failure can't be opened: {failure}. Open the recorder instead.")
     return failure.source

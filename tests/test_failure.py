@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import keras
 import numpy as np
 import pytest
 
 import act_widgets as aw
+from act_widgets.sources.running import LOOK
 
 from .trainings import KeepsWeights, data, network
 
@@ -72,6 +75,90 @@ def test_a_failure_opens_at_its_layer_with_the_weights_before_the_step():
         aw.Session(empty)
 
 
+@keras.saving.register_keras_serializable("tests")
+class ScaledByBatch(keras.layers.Layer):
+    """In training divides by the deviation over the batch, which may be 0."""
+
+    def call(self, x, training=False):
+        return (x - keras.ops.mean(x, 0)) / keras.ops.std(x, 0) if training else x
+
+
+@keras.saving.register_keras_serializable("tests")
+class RarelyInfinite(keras.layers.Layer):
+    """In training divides by a number that is 0 for one sample of ten or so."""
+
+    def __init__(self, **given):
+        super().__init__(**given)
+        self.seeds = keras.random.SeedGenerator(5)
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        drawn = keras.random.uniform((keras.ops.shape(x)[0], 1), seed=self.seeds)
+        return x / keras.ops.maximum(drawn - 0.02, 0)
+
+
+def in_training_mode(layer):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6, 6, 1), name="image")
+    y = layer(keras.layers.Dense(4, use_bias=False, name="dense")(keras.layers.Flatten()(x)))
+    model = keras.Model(x, keras.layers.Dense(3, activation="softmax", name="out")(y))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def test_a_nan_that_a_layer_makes_in_training_mode_alone():
+    x = X.copy()
+    x[16:24] = 0
+    failure = fitted(in_training_mode(ScaledByBatch(name="scaled")), aw.Recorder(X[:2], share=None), x)
+    assert failure.training
+    assert failure.layer.startswith("scaled")
+    assert (failure.batch, failure.step) == (2, 2)
+    assert "in training mode only" in failure.reason
+    assert np.isfinite(failure.activations["dense"]).all()
+    assert not np.isfinite(failure.activations["scaled"]).any()
+    explorer = aw.explore(failure)
+    session = explorer.session
+    assert (session.selection.layer, session.training) == (failure.layer, True)
+    assert "called as in training" in explorer._head.value
+    np.testing.assert_array_equal(session.activation("scaled"), failure.activations["scaled"])
+    explorer.close()
+    with pytest.raises(aw.InputError, match="mode in which it was found"):
+        aw.Session(failure, signature="serve")
+
+
+def test_a_nan_of_one_draw_of_random_numbers_is_found_with_that_draw():
+    model, seeds = in_training_mode(RarelyInfinite(name="rare")), []
+
+    class KeepsSeeds(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            seeds.append(np.array(model.get_layer("rare").seeds.state))
+
+    recorder = aw.Recorder(X[:2], share=None)
+    with pytest.warns(RuntimeWarning, match="Not finite at step"):
+        model.fit(X, Y, batch_size=8, epochs=50, verbose=0, callbacks=[recorder, KeepsSeeds()])
+    failure = recorder.failure
+    assert failure.training
+    assert failure.layer.startswith("rare")
+    again = keras.random.SeedGenerator(0)
+    again.state.assign(seeds[failure.step])
+    drawn = keras.random.uniform((8, 1), seed=again)
+    is_bad = ~np.isfinite(failure.activations["rare"]).all(1)
+    assert is_bad.any()
+    np.testing.assert_array_equal(is_bad, np.array(drawn)[:, 0] <= 0.02)
+
+
+def test_a_nan_of_the_first_step_is_laid_to_the_layer_that_made_it():
+    x = np.abs(X)
+    x[:8] *= -1
+    model = with_logarithm()
+    model.get_layer("conv").set_weights([np.full((3, 3, 1, 4), 0.1), np.zeros(4)])
+    recorder = aw.Recorder(X[:2])
+    failure = fitted(model, recorder, x)
+    assert (failure.layer, failure.step) == ("logarithm/~log", 0)
+    assert np.isfinite(failure.activations["conv"]).all()
+
+
 def test_a_batch_that_is_not_finite_itself():
     x = X.copy()
     x[9, 2, 3] = np.nan
@@ -80,11 +167,18 @@ def test_a_batch_that_is_not_finite_itself():
     assert "the batch itself holds 1 NaN or infinite" in str(failure)
 
 
+def test_the_epoch_of_a_failure_is_that_of_the_training():
+    x = X.copy()
+    x[9, 2, 3] = np.nan
+    failure = fitted(network(), aw.Recorder(X[:2]), x, initial_epoch=7, epochs=9)
+    assert (failure.epoch, failure.batch, failure.step) == (7, 1, 1)
+
+
 def test_a_loss_that_is_not_finite_alone():
     model = network(loss=lambda y, p: keras.ops.log(keras.ops.sum(p, -1) - 2))
     failure = fitted(model, aw.Recorder(X[:2]), X)
-    assert failure.layer is None
-    assert "the loss itself" in failure.reason
+    assert (failure.layer, failure.training) == (None, False)
+    assert "in training mode too, so it is the loss itself" in failure.reason
 
 
 def test_the_training_may_go_on():
@@ -108,11 +202,63 @@ def test_other_ways_to_train(compiled):
         assert "could not be kept" in failure.reason
 
 
-def test_an_interrupted_training_goes_on_as_before():
-    class Interrupts(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            raise KeyboardInterrupt
+def test_two_recorders_of_one_training_both_keep_the_batch():
+    x = np.abs(X)
+    x[16:24] *= -1
+    model, recorders = with_logarithm(), [aw.Recorder(X[:2], share=None), aw.Recorder(X[2:6], share=None)]
+    model.get_layer("conv").set_weights([np.full((3, 3, 1, 4), 0.1), np.zeros(4)])
+    with pytest.warns(RuntimeWarning, match="Not finite at step"):
+        model.fit(x, Y, batch_size=8, verbose=0, shuffle=False, callbacks=recorders)
+    for recorder in recorders:
+        assert (recorder.failure.layer, recorder.failure.batch) == ("logarithm/~log", 2)
+        np.testing.assert_array_equal(recorder.failure.inputs, x[16:24])
+    assert "Step" not in type(model.train_function).__name__
 
+
+def test_two_recorders_leave_the_training_as_it_is():
+    alone = network().fit(X, Y, batch_size=16, epochs=2, verbose=0)
+    recorders = [aw.Recorder(X[:2], every=1, share=None) for _ in range(2)]
+    recorded = network().fit(X, Y, batch_size=16, epochs=2, verbose=0, callbacks=recorders)
+    assert recorded.history["loss"] == alone.history["loss"]
+
+
+class Interrupts(keras.callbacks.Callback):
+    """Raises as an interrupt of the kernel does."""
+
+    def __init__(self, error=KeyboardInterrupt):
+        super().__init__()
+        self.error = error
+
+    def on_train_batch_end(self, batch, logs=None):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_after_an_interrupted_training_nothing_is_held_in_memory(error):
+    model, recorder = network(), aw.Recorder(X[:2], share=None)
+    with pytest.raises(error):
+        model.fit(X, Y, verbose=0, callbacks=[recorder, Interrupts(error)])
+    end = time.monotonic() + 30
+    while recorder._kept.data is not None or recorder._kept.weights is not None:
+        assert time.monotonic() < end, "the last batch stays in memory"
+        time.sleep(0.01)
+    assert "Step" not in type(model.train_function).__name__
+
+
+def test_what_is_kept_stays_as_long_as_the_training_goes_on():
+    class Waits(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            time.sleep(3 * LOOK if batch == 1 else 0)
+
+    x = X.copy()
+    x[17, 2, 3] = np.nan
+    recorder = aw.Recorder(X[:2])
+    with pytest.warns(RuntimeWarning, match="Not finite at step"):
+        network().fit(x, Y, batch_size=8, verbose=0, shuffle=False, callbacks=[recorder, Waits()])
+    assert "the batch itself" in recorder.failure.reason
+
+
+def test_an_interrupted_training_goes_on_as_before():
     model = network()
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, verbose=0, callbacks=[aw.Recorder(X[:2]), Interrupts()])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 
 import ipywidgets
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 import act_widgets as aw
@@ -187,6 +189,37 @@ def test_several_steps_in_one_call_are_counted_one_by_one():
         expected = aw.capture(steps.restored(step // 4), LOOKED_AT, view.selection.layer)
         np.testing.assert_array_equal(array, np.moveaxis(expected[view.selection.layer][0], -1, 0))
     view.close()
+
+
+class Hears:
+    """Keeps the numbers of the steps that it is told of."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+
+    def began(self, moment) -> None:
+        pass
+
+    def stepped(self, moment) -> None:
+        self.steps.append(moment.step)
+
+    def ended(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("is_size_known", [True, False])
+def test_steps_that_the_data_has_no_batch_for_are_not_counted(is_size_known):
+    batches = tf.data.Dataset.from_tensor_slices((X[:48], Y[:48])).batch(8)
+    if not is_size_known:
+        batches = batches.filter(lambda x, y: True)
+    model, hears = network(steps_per_execution=4), Hears()
+    stop = following.follow(model, hears)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Your input ran out of data")  # Keras, of data of unknown size
+        model.fit(batches, epochs=2, shuffle=False, verbose=0)
+    stop()
+    assert hears.steps == [4, 6, 10, 12]
+    assert int(model.optimizer.iterations.numpy()) == 12
 
 
 def test_a_training_that_runs_already_is_followed():

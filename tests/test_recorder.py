@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import re
 import time
+import warnings
 
 import keras
 import numpy as np
+import prometheus_client
 import pytest
 import tensorflow as tf
 
 import act_widgets as aw
+from act_widgets.recording import callback as recorder_module
 from act_widgets.recording.pace import GRACE, Holding, Pace
 
 from .trainings import KeepsWeights, data, network
@@ -77,6 +81,103 @@ def test_gradients_of_other_losses(loss):
     np.testing.assert_allclose(last.gradients["flat"], tape.gradient(total, flat), rtol=1e-3, atol=1e-7)
 
 
+def two_headed(wanted):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6, 6, 1), name="image")
+    shared = keras.layers.Flatten(name="flat")(keras.layers.Conv2D(4, 3, activation="tanh", name="conv")(x))
+    ends = {
+        "kind": keras.layers.Dense(3, activation="softmax", name="kind")(shared),
+        "size": keras.layers.Dense(1, name="size")(shared),
+        "flag": keras.layers.Dense(2, activation="sigmoid", name="flag")(shared),
+    }
+    return keras.Model(x, ends if wanted is dict else list(ends.values()))
+
+
+TWO_HEADED = {
+    "kind": Y,
+    "size": X.mean((1, 2, 3))[:, None],
+    "flag": np.stack([Y == 0, Y > 1], 1).astype("float32"),
+}
+LOSSES = {"kind": "sparse_categorical_crossentropy", "size": "mse", "flag": "binary_crossentropy"}
+WEIGHTS = {"kind": 1.0, "size": 3.0, "flag": 0.5}
+
+
+@pytest.mark.parametrize("loss_as", [dict, list])
+@pytest.mark.parametrize("targets_as", [dict, list])
+@pytest.mark.parametrize("outputs_as", [dict, list])
+def test_gradients_are_those_of_the_losses_of_all_outputs(outputs_as, targets_as, loss_as):
+    model = two_headed(outputs_as)
+    if loss_as is list and outputs_as is dict:
+        pytest.skip("Keras takes no list of losses for a dictionary of outputs")
+    loss, weights, y = (
+        given if kind is dict else list(given.values())
+        for given, kind in ((LOSSES, loss_as), (WEIGHTS, loss_as), (TWO_HEADED, targets_as))
+    )
+    if targets_as is list and outputs_as is dict:
+        pytest.skip("Keras takes no list of targets for a dictionary of outputs")
+    model.compile("adam", loss, loss_weights=weights)
+    targets = keras.tree.map_structure(lambda array: array[:5], y)
+    recorder = aw.Recorder(PROBE, targets=targets)
+    model.fit(X, y, epochs=1, verbose=0, callbacks=[recorder])
+    heads = [model.get_layer(name) for name in TWO_HEADED]
+    flat = model.get_layer("flat")(model.get_layer("conv")(PROBE))
+    with tf.GradientTape() as tape:
+        tape.watch(flat)
+        total = sum(
+            WEIGHTS[head.name]
+            * tf.reduce_mean(keras.losses.get(LOSSES[head.name])(TWO_HEADED[head.name][:5], head(flat)))
+            for head in heads
+        )
+    last = recorder.read(recorder.steps[-1])
+    np.testing.assert_allclose(last.gradients["flat"], tape.gradient(total, flat), rtol=1e-3, atol=1e-6)
+    assert all(name in recorder.about.explained for name in LOSSES.values())
+
+
+def test_one_loss_of_several_outputs_and_a_loss_of_one_of_them():
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, [keras.layers.Dense(2, name="a")(x), keras.layers.Dense(2, name="b")(x)])
+    inputs, y = np.ones((4, 3), "float32"), [np.zeros((4, 2)), np.ones((4, 2))]
+    for loss in ("mse", ["mse", None]):
+        model.compile("sgd", loss)
+        recorder = aw.Recorder(inputs, targets=y)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Gradients do not exist")  # Keras, of b's weights
+            model.fit(inputs, y, verbose=0, callbacks=[recorder])
+        last = recorder.read(recorder.steps[-1])
+        slopes = [2 * (last.activations[name] - t) / 8 for name, t in zip("ab", y, strict=True)]
+        np.testing.assert_allclose(last.gradients["a"], slopes[0], rtol=1e-5)
+        if loss == "mse":
+            np.testing.assert_allclose(last.gradients["b"], slopes[1], rtol=1e-5)
+        else:
+            assert "b" not in last.gradients
+
+
+def test_targets_that_do_not_fit_are_told_when_the_training_begins():
+    model = two_headed(list)
+    model.compile("adam", list(LOSSES.values()))
+    with pytest.raises(aw.InputError, match="what fit takes"):
+        model.fit(X, list(TWO_HEADED.values()), verbose=0, callbacks=[aw.Recorder(PROBE, targets=TARGETS)])
+    with pytest.raises(aw.InputError, match=re.escape("model.compile(loss=...)")):
+        aw.Recorder(PROBE, targets=TARGETS).record(two_headed(list))
+
+
+def test_another_loss_between_two_trainings_is_noticed(tmp_path):
+    writers = [aw.NpyLog(tmp_path / "npy"), aw.ZarrLog(tmp_path / "zarr")]
+    model, one_hot = network(), np.eye(3, dtype="float32")[Y]
+    model.compile("adam", "mse")
+    recorder = aw.Recorder(PROBE, targets=one_hot[:5], writers=writers)
+    model.fit(X, one_hot, batch_size=16, verbose=0, callbacks=[recorder])
+    for loss in ("mse", "mae"):
+        model.compile("sgd", loss)
+        model.fit(X, one_hot, batch_size=16, verbose=0, callbacks=[recorder])
+    last = recorder.read(recorder.steps[-1])
+    np.testing.assert_allclose(last.gradients["out"], np.sign(last.output - one_hot[:5]) / 15, rtol=1e-4)
+    words = "the loss 'mse' of the probe batch, and from step 6 on the loss 'mae'"
+    for about in (recorder.about, *(writer.recording.about for writer in writers)):
+        assert about.explained == words
+    assert [list(w.recording.steps) for w in writers] == [list(recorder.steps)] * 2
+
+
 def test_without_targets_gradients_are_those_of_the_first_class():
     recorder = aw.Recorder(PROBE)
     model, _ = trained(recorder, epochs=1)
@@ -125,6 +226,25 @@ def test_every_epoch_and_what_keras_reports():
     assert [r.logs["val_loss"] for r in records[1:]] == history["val_loss"]
     assert [r.logs["accuracy"] for r in records[1:]] == history["accuracy"]
     assert all(a.seconds < b.seconds for a, b in itertools.pairwise(records))
+
+
+def test_epochs_are_counted_from_the_first_of_the_training():
+    recorder, model = aw.Recorder(PROBE), network()
+    model.fit(X, Y, initial_epoch=3, epochs=5, verbose=0, callbacks=[recorder])
+    assert [recorder.read(step).epoch for step in recorder.steps] == [3, 4, 5]
+    model.fit(X, Y, initial_epoch=5, epochs=6, verbose=0, callbacks=[recorder])
+    model.fit(X, Y, epochs=1, verbose=0, callbacks=[recorder])
+    assert [recorder.read(step).epoch for step in recorder.steps] == [3, 4, 5, 6, 7]
+
+
+def test_weights_that_are_loaded_when_the_training_begins_are_those_of_step_0():
+    class Loads(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.get_layer("out").bias.assign([5.0, 0.0, 0.0])
+
+    recorder = aw.Recorder(PROBE)
+    network().fit(X, Y, verbose=0, callbacks=[recorder, Loads()])
+    assert (recorder.read(0).output.argmax(-1) == 0).all()
 
 
 def test_chosen_layers_and_summaries_alone():
@@ -236,10 +356,16 @@ def test_a_training_that_was_interrupted_goes_on_to_be_recorded():
     assert list(recorder.steps) == [0, 1, 2, 3, 4]
 
 
-def test_steps_that_the_data_has_no_batch_for_are_not_counted():
+@pytest.mark.parametrize("is_size_known", [True, False])
+def test_steps_that_the_data_has_no_batch_for_are_not_counted(is_size_known):
+    batches = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
+    if not is_size_known:
+        batches = batches.filter(lambda x, y: True)
     recorder = aw.Recorder(PROBE, share=None)
     model = network(steps_per_execution=4)
-    model.fit(X, Y, batch_size=8, epochs=2, verbose=0, callbacks=[recorder])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Your input ran out of data")  # Keras, of data of unknown size
+        model.fit(batches, epochs=2, shuffle=False, verbose=0, callbacks=[recorder])
     assert list(recorder.steps) == [0, 6, 12]
     assert int(model.optimizer.iterations.numpy()) == 12
 
@@ -261,6 +387,82 @@ def test_labels_may_be_an_array():
 def test_a_short_training_is_recorded_all_the_same():
     pace = Pace(0.05)
     assert all(pace.allows(0.2 * step + pace.spent) for step in range(4) if pace.took(GRACE / 5) is None)
+
+
+class Slow:
+    """A writer that takes long."""
+
+    def __init__(self, seconds):
+        self.seconds, self.count = seconds, 0
+
+    def open(self, about):
+        pass
+
+    def write(self, record):
+        time.sleep(self.seconds)
+        self.count += 1
+
+    def close(self):
+        pass
+
+
+def test_many_short_trainings_share_the_time_that_records_may_take():
+    slow = Slow(GRACE * 0.6)
+    recorder, model = aw.Recorder(PROBE, every=2, writers=slow), network()
+    for _ in range(6):
+        model.fit(X, Y, batch_size=16, verbose=0, callbacks=[recorder])
+    # Step 0 comes before the training; another one, or two on a slow machine, is all that there is time for.
+    assert slow.count <= 3
+    assert "left out for lack of time" in recorder.report()
+
+
+def test_what_finding_a_failure_takes_is_counted(monkeypatch):
+    slow = recorder_module.find_failure
+
+    def slowly(*given):
+        time.sleep(1)
+        return slow(*given)
+
+    monkeypatch.setattr(recorder_module, "find_failure", slowly)
+    x = X.copy()
+    x[0] = np.nan
+    recorder = aw.Recorder(PROBE, every=1, on_nonfinite="go on")
+    with pytest.warns(RuntimeWarning, match="Not finite"):
+        network().fit(x, Y, batch_size=16, epochs=2, verbose=0, shuffle=False, callbacks=[recorder])
+    assert list(recorder.steps) == [0, 1]
+    assert recorder._pace.spent >= 1
+
+
+def test_a_copy_records_another_training_with_the_same_settings(tmp_path):
+    given = [
+        aw.NpyLog(tmp_path / "npy"),
+        aw.ZarrLog(tmp_path / "zarr", overwrite=True),
+        aw.EventFiles(tmp_path / "events", format="tf1", images=False),
+        aw.PrometheusMetrics(0),
+    ]
+    recorder = aw.Recorder(PROBE, every=3, targets=TARGETS, writers=given, labels=["a", "b", "c"], share=None)
+    copied = copy.deepcopy([recorder])[0]
+    trained(copied, epochs=1)
+    assert (list(copied.steps), list(recorder.steps)) == ([0, 3], [])
+    assert list(copied.about.labels) == ["a", "b", "c"]
+    for place in ("npy", "zarr"):
+        assert list(aw.open_recording(tmp_path / place).steps) == [0, 3]
+    assert len(list((tmp_path / "events").iterdir())) == 1
+    with pytest.raises(aw.InputError, match="before it records"):
+        copy.deepcopy(copied)
+    with pytest.warns(RuntimeWarning, match="There is a recording already"):
+        trained(recorder, epochs=1)
+    assert list(recorder.steps) == [0, 3]
+
+
+def test_writers_that_have_begun_are_copied_as_new_ones(tmp_path):
+    registry = prometheus_client.CollectorRegistry()
+    metrics = aw.PrometheusMetrics(registry=registry)
+    events = aw.EventFiles(tmp_path, format="tf1")
+    trained(aw.Recorder(PROBE, writers=[metrics, events]), epochs=1)
+    assert copy.deepcopy(metrics).registry is registry
+    copied = copy.deepcopy(events)
+    assert (copied.folder, copied.format, copied.images) == (tmp_path, "tf1", True)
 
 
 def test_npy_files_hold_what_was_recorded(tmp_path):

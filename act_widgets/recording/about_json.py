@@ -26,6 +26,11 @@ def to_json(about: About) -> dict[str, Any]:
     }
 
 
+def goes_on(described: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether two describe the same recording: what its gradients are of may have changed on the way."""
+    return {**described, "explained": ""} == {**before, "explained": ""}
+
+
 def from_json(known: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> About:
     """Return what `to_json` wrote, with the arrays of the inputs."""
     taps = [Tap(**{**tap, "shape": tuple(tap["shape"])}) for tap in known["taps"]]

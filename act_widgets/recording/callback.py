@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
-from math import isfinite
 from time import perf_counter
 from typing import Any
 
 import keras
-import numpy as np
 
 from ..errors import InputError
+from ..sources.executions import Execution
 from ..sources.kept_step import KeptStep
 from ..sources.keras_model import KerasSource
 from .checks import checked_every, checked_share, checked_step, one_of, several, writer_of
@@ -20,6 +20,7 @@ from .memory_log import MemoryLog
 from .pace import GRACE, Holding, Pace
 from .probe import Probe
 from .record import About, Record, Recording
+from .reported import has_finite_loss, is_finite, numbers
 
 _CHOICES = ("stop", "go on")
 
@@ -28,8 +29,12 @@ class Recorder(keras.callbacks.Callback):
     """Records what a model does with a probe batch while it trains.
 
     The model before its training is recorded as step 0. From then on records are left out rather than that
-    they take more than their share of the time, and `report` says how many; one is made at the end in any
-    case if there was no time for any. Preparing takes a trace of the model, before the first step.
+    they take more than their share of the time, and `report` says how many. Two are made in any case: one
+    of a step that is not finite, and one at the end if there was no time for any. Preparing takes a trace of
+    the model, before the first step; like step 0, it takes none of the training's time.
+
+    A recorder can be copied (`copy.deepcopy`) before it records: the copy has the same settings, writers for
+    the same places, and a training of its own.
 
     Parameters
     ----------
@@ -42,17 +47,18 @@ class Recorder(keras.callbacks.Callback):
     writers : sequence of Writer, str or path
         Who is given each record as it is made: `NpyLog`, `ZarrLog`, `EventFiles`, `PrometheusMetrics`; a
         path stands for ``NpyLog(path)``. Records are in memory too, as many as `max_bytes` holds.
-    targets : array_like, optional
+    targets : array_like, or list, tuple or dict of them, optional
         What the model should answer for the probe batch, as `fit` takes it: gradients are then those of
-        the loss the model was compiled with. Left out, they are those of the score of the class that the
-        model gives each sample first.
+        the loss the model is compiled with, of all its outputs together. Left out, they are those of the
+        score of the class that the model gives each sample first.
     gradients : bool
         Whether gradients at the layers are recorded.
     keep : "activations" or "summaries"
         Whether arrays are kept, or only numbers for each layer.
     share : float or None
-        The part of the training's own time that records may take, 0.05 for 5 %; None for no limit. Half a
-        second may be taken in any case.
+        The part of the training's own time that may be taken, 0.05 for 5 %; None for no limit. Three
+        quarters of it are for records, and for finding out about a failure; of all trainings together, and
+        at least half a second. Whether one more fits is judged by the last. A quarter is for holding weights.
     on_nonfinite : "stop" or "go on"
         What to do at the first step whose loss is NaN or infinite, or at the first record with weights that
         are, or activations that are NaN: end the training, or only keep it in `failure`.
@@ -107,14 +113,36 @@ class Recorder(keras.callbacks.Callback):
         self._probe: Probe | None = None
         self._kept = KeptStep()
         self._holding = Holding(None if share is None else share / 4)
-        self._holds = False
+        self._holds = self._is_measured = self._is_new = False
         self._step_began = 0.0
         self._began = self._preparing = self._elapsed = 0.0
         self._step = self._epoch = self._epoch_start = 0
+        self._execution = Execution(None, None, 0)
         self._due = 0
         self._recorded = -1
         self._logs: dict[str, float] = {}
         self.failure: Failure | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
+        """Return a recorder with the same settings, for a training of its own.
+
+        Raises
+        ------
+        InputError
+            If this one recorded something already: its records are of its own model.
+        """
+        if self._probe is not None:
+            raise InputError(
+                "A recorder is copied before it records, for another training with the same settings. "
+                f"Received: one that recorded '{self._probe.about.model}' up to step {self._step}. "
+                "Expected: a new Recorder, or a copy made before the first training."
+            )
+        copied = type(self).__new__(type(self))
+        # The probe batch is read alone, and a model that tools have named stays the model.
+        memo[id(self)] = copied
+        memo |= {id(shared): shared for shared in (self._given, self._model)}
+        copied.__dict__.update(copy.deepcopy(vars(self), memo))
+        return copied
 
     @property
     def recording(self) -> Recording:
@@ -148,35 +176,40 @@ class Recorder(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 Keras gives none
-        """Prepare, and record the model as it is."""
+        """Prepare."""
         self._prepare()
         self._kept.follow(self.model)
-        if self._recorded < self._step:
-            self._record(before=True)
-        self._began = perf_counter() - self._elapsed
+        self._is_new = True
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 epochs are counted here
-        """Note the step that the epoch begins with."""
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 Keras gives none
+        """Note the step that the epoch begins with; record the model as its training finds it."""
+        # A training that goes on where another one ended says so; one that does not begins again at 0.
+        self._epoch = max(self._epoch, epoch)
         self._epoch_start = self._step
+        self._begin()
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 Keras gives none
         """Hold the weights, so that they are there if this step fails."""
+        self._begin()
+        self._execution = Execution(self.model, self.params, batch)
         self._step_began = perf_counter()
-        self._holds = self.failure is None and self._holding.is_due()
-        if self._holds:
+        self._holds = self._holding.is_due()
+        # The first step of a training is no measure: it is made ready.
+        self._is_measured = self._kept.weights is not None
+        if self.failure is None and (self._holds or not self._is_measured):
             self._kept.look()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the step; record it if it is due."""
         now = perf_counter()
-        self._holding.took(self._holds, now - self._step_began)
+        if self._is_measured:
+            self._holding.took(self._holds, now - self._step_began)
         self._elapsed = now - self._began
-        # With several steps in one execution, Keras counts those that the data had no batch for, too.
-        self._step = self._epoch_start + min(batch + 1, self.params.get("steps") or batch + 1)
-        self._logs = _numbers(logs)
+        self._step = self._epoch_start + self._execution.first + self._execution.made(batch)
+        self._logs = numbers(logs)
         is_due = isinstance(self._every, int) and self._step // self._every > self._due
         self._due = self._step // self._every if isinstance(self._every, int) else 0
-        if self.failure is None and not all(map(isfinite, _losses(self._logs))):
+        if self.failure is None and not has_finite_loss(self._logs):
             self._fail(batch)
             self._record()
         elif is_due:
@@ -185,7 +218,7 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 epochs are counted here
         """Count the epoch; record it if it is due."""
         self._epoch += 1
-        self._logs = {**self._logs, **_numbers(logs)}
+        self._logs = {**self._logs, **numbers(logs)}
         if self._every == "epoch":
             self._record_if_allowed()
 
@@ -240,8 +273,21 @@ class Recorder(keras.callbacks.Callback):
                 f"A recorder records one model. Received: '{self.model.name}' after "
                 f"'{self._probe.model.name}'. Expected: a Recorder for each."
             )
+        else:
+            self._probe.follow_loss(self._step)
         self._for_writers("open", self._probe.about)
         self._preparing += perf_counter() - started
+
+    def _begin(self) -> None:
+        """Record the model before its first step, when all callbacks have made it what it is then."""
+        if not self._is_new:
+            return
+        self._is_new = False
+        if self._recorded < 0:
+            self._record(before=True)
+        self._began = perf_counter() - self._elapsed
+        if self._recorded < self._step:
+            self._record_if_allowed()
 
     def _record_if_allowed(self) -> None:
         if self._pace.allows(perf_counter() - self._began):
@@ -256,7 +302,7 @@ class Recorder(keras.callbacks.Callback):
         self._for_writers("write", record)
         self._recorded = self._step
         self._pace.took(perf_counter() - started, before)
-        if self.failure is None and not _is_finite(record):
+        if self.failure is None and not is_finite(record):
             self._fail(max(0, self._step - self._epoch_start - 1))
         return record
 
@@ -278,28 +324,11 @@ class Recorder(keras.callbacks.Callback):
 
     def _fail(self, batch: int) -> None:
         """Find out where a number stopped being finite, and end the training if that is wished."""
+        started = perf_counter()
         source = KerasSource(self.model)
         self.failure = find_failure(source, self._kept, max(0, self._step - 1), self._epoch, batch)
         self.model.stop_training = self.model.stop_training or self._stops
+        self._pace.spend(perf_counter() - started)
         then = "The training ends." if self._stops else "The training goes on."
         words = f"{self.failure}. {then} Open act_widgets.explore(recorder.failure)."
         warnings.warn(words, RuntimeWarning, stacklevel=2)
-
-
-def _is_finite(record: Record) -> bool:
-    """Whether no weight is NaN or infinite and no activation NaN; masks of attention may be infinite."""
-    norms = [s.weight_norm for s in record.summaries.values() if s.weight_norm is not None]
-    return all(map(isfinite, norms)) and not any(s.nan for s in record.summaries.values())
-
-
-def _losses(logs: dict[str, float]) -> list[float]:
-    """Return the loss, or all that a training step of one's own reports."""
-    return [logs["loss"]] if "loss" in logs else list(logs.values())
-
-
-def _numbers(logs: Any) -> dict[str, float]:
-    return {name: float(value) for name, value in (logs or {}).items() if _is_number(value)}
-
-
-def _is_number(value: Any) -> bool:
-    return np.ndim(value) == 0 and np.asarray(value).dtype.kind in "biuf"

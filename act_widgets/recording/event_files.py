@@ -70,7 +70,7 @@ class EventFiles:
                 f"EventFiles needs tensorboard, which can't be imported ({error}). Install it with: "
                 'pip install "act-widgets[tensorboard]". NpyLog works without it.'
             ) from error
-        self.folder = Path(folder)
+        self.folder, self.format = Path(folder), format
         self.images, self.histograms = images, histograms
         self._events = event_values
         self._values = event_values.Tf1Values() if format == "tf1" else event_values.Tf2Values()
@@ -80,6 +80,10 @@ class EventFiles:
 
     def __repr__(self) -> str:
         return f"EventFiles({str(self.folder)!r})"
+
+    def __deepcopy__(self, memo: Any) -> EventFiles:
+        """Return another one for the same folder, which has not begun."""
+        return type(self)(self.folder, format=self.format, images=self.images, histograms=self.histograms)
 
     def open(self, about: About) -> None:
         """Begin another event file in the folder, unless one is open."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..sources.inputs import Inputs
 from ..sources.kept_step import KeptStep
 from ..sources.keras_model import KerasSource
 from ..sources.owners import unfinite_weights
@@ -23,8 +24,8 @@ class Failure:
         Numbers of the step since the training began, of its epoch, and of its batch in there, from 0.
     layer : str or None
         Address of the first layer, in call order, whose activations are not finite for the step's batch
-        and the weights before the step; None if all are, or if the batch could not be kept, or is not
-        finite itself.
+        and the weights before the step; None if all are in both modes, or if the batch could not be kept, or
+        is not finite itself.
     reason : str
         In words what was found.
     inputs : nest of ndarray, or None
@@ -35,6 +36,9 @@ class Failure:
         Of all layers, for that batch and the weights before the step.
     source : Source or None
         The model as it was before the step: `explore` and `Session` open on a failure, at its layer.
+    training : bool
+        Whether `activations` and `source` are in training mode, with the random numbers and the statistics of
+        the step: the batch is read so if all is finite outside of it.
     """
 
     step: int
@@ -46,6 +50,7 @@ class Failure:
     data: Any = None
     activations: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     source: Any = field(default=None, repr=False)
+    training: bool = False
 
     def __str__(self) -> str:
         where = f"first in '{self.layer}': " if self.layer else ""
@@ -69,32 +74,63 @@ def find_failure(source: KerasSource, kept: KeptStep, step: int, epoch: int, bat
     if kept.data is None:
         return Failure(step, epoch, batch, None, f"its batch could not be kept; {_behind(source.model)}")
     inputs = None
-    earlier: KerasSource = source
     try:
         inputs = kept.inputs()
         given = source.read_inputs(inputs)
         source.build(given)
-        values = kept.values()
-        if values:
-            earlier = source.with_weights(given, lambda: values)
+        earlier = _earlier(source, given, kept)
         unfinite = sum(_unfinite(array) for array in given.arrays)
         if unfinite:
             reason = f"the batch itself holds {unfinite:,} NaN or infinite"
             return Failure(step, epoch, batch, None, reason, inputs, kept.data, source=earlier)
-        reading = earlier.forward(given)
+        found = _found_in(earlier, given)
     except Exception as error:  # noqa: BLE001 it is told; the training does not end of it
         reason = f"its batch could not be read: {error}"
         return Failure(step, epoch, batch, None, reason, inputs, kept.data)
-    layer = next((a for a, v in reading.values.items() if _unfinite(v)), None)
-    if layer is None:
-        reason = (
-            "outside of training mode all activations of its batch are finite, so it is the loss itself, or "
-            f"a layer in training mode; {_behind(source.model)}"
-        )
-    else:
-        reason = _found(layer, reading.values)
-    reason += _before(kept)
-    return Failure(step, epoch, batch, layer, reason, inputs, kept.data, reading.values, earlier)
+    if found.layer is None:
+        found = _in_training(found, given, kept)
+    reason = found.words + _before(kept)
+    data, values = kept.data, found.values
+    where = step, epoch, batch, found.layer, reason
+    return Failure(*where, inputs, data, values, found.source, found.source.training)
+
+
+class _Found(NamedTuple):
+    """What one pass showed, and of which model in which mode."""
+
+    source: KerasSource
+    values: Mapping[str, np.ndarray]
+    layer: str | None
+    words: str
+
+
+def _earlier(source: KerasSource, given: Inputs, kept: KeptStep) -> KerasSource:
+    """Return the model with the weights that were held, or as it is if none were."""
+    values = kept.values()
+    return source.with_weights(given, lambda: values) if values else source
+
+
+def _found_in(source: KerasSource, given: Inputs) -> _Found:
+    """Return the first layer that is not finite in one pass; None if all are."""
+    values = source.forward(given).values
+    layer = next((address for address, array in values.items() if _unfinite(array)), None)
+    return _Found(source, values, layer, "" if layer is None else _counts(layer, values))
+
+
+def _in_training(outside: _Found, given: Inputs, kept: KeptStep) -> _Found:
+    """Return what the same batch shows in training mode, where it is finite outside of it."""
+    model = outside.source.model
+    all_finite = "outside of training mode all activations of its batch are finite"
+    try:
+        found = _found_in(_earlier(KerasSource(model, training=True), given, kept), given)
+    except Exception as error:  # noqa: BLE001 it is told; the training does not end of it
+        return outside._replace(words=f"{all_finite}, in training mode it could not be read: {error}")
+    if found.layer is not None:
+        return found._replace(words=f"in training mode only, {found.words}")
+    all_finite = "all activations of its batch are finite, in training mode too"
+    return outside._replace(
+        words=f"{all_finite}, so it is the loss itself, or its gradients; {_behind(model)}"
+    )
 
 
 def _before(kept: KeptStep) -> str:
@@ -115,7 +151,8 @@ def _unfinite(values: np.ndarray) -> int:
     return int((~np.isfinite(values)).sum()) if values.dtype.kind in "fc" else 0
 
 
-def _found(layer: str, values: Mapping[str, np.ndarray]) -> str:
+def _counts(layer: str, values: Mapping[str, np.ndarray]) -> str:
+    """Return in words how many numbers of a layer are not finite."""
     found = values[layer]
     nan = int(np.isnan(found).sum())
     infinite = _unfinite(found) - nan

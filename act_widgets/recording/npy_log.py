@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .about_json import from_json, to_json
+from .about_json import from_json, goes_on, to_json
 from .memory_log import no_step
 from .record import About, Record, Summary
 from .unwritable import told_of
@@ -59,26 +59,31 @@ class NpyLog:
     def __init__(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         self.folder = Path(folder)
         self.overwrite = overwrite
-        self._names: dict[str, str] | None = None
+        self._names: dict[str, str] = {}
+        self._described: dict[str, Any] = {}
         self._last = -1
 
     def __repr__(self) -> str:
         return f"NpyLog({str(self.folder)!r})"
 
+    def __deepcopy__(self, memo: Any) -> NpyLog:
+        """Return another one for the same folder, which has not begun."""
+        return type(self)(self.folder, overwrite=self.overwrite)
+
     def open(self, about: About) -> None:
         """Begin a recording, or go on with the one that this object began."""
-        if self._names is not None:
+        described = to_json(about)
+        if described == self._described:
             return
+        if self._described and not goes_on(described, self._described):
+            raise self._shared(f"a recording of '{about.model}' comes behind '{self._described['model']}'")
         with told_of(str(self.folder)):
-            self._make_room()
-            (self.folder / "inputs").mkdir(parents=True, exist_ok=True)
-            for index, array in enumerate(about.inputs.values()):
-                _save(self.folder / "inputs" / f"{index}.npy", array)
-            (self.folder / _INDEX).touch()
+            if not self._described:
+                self._begin(about)
             whole = self.folder / f"{_ABOUT}.new"
-            whole.write_text(json.dumps(to_json(about), indent=1), encoding="utf-8")
+            whole.write_text(json.dumps(described, indent=1), encoding="utf-8")
             whole.replace(self.folder / _ABOUT)
-        self._names = _file_names(about.taps)
+        self._described = described
 
     def write(self, record: Record) -> None:
         """Write a record's arrays, then its line.
@@ -89,16 +94,18 @@ class NpyLog:
             If a later step is there already, as where two recorders share this object.
         """
         if record.step <= self._last:
-            raise InputError(
-                f"Step {record.step} comes behind step {self._last}, which '{self.folder}' holds already. "
-                "Expected: a NpyLog, and a folder, for each recorder."
-            )
+            raise self._shared(f"step {record.step} comes behind step {self._last}")
         self._last = record.step
         with told_of(str(self.folder)):
             self._write(record)
 
+    def _shared(self, received: str) -> InputError:
+        return InputError(
+            f"A NpyLog keeps one recording. Received: {received}, which '{self.folder}' holds already. "
+            "Expected: a NpyLog, and a folder, for each recorder."
+        )
+
     def _write(self, record: Record) -> None:
-        assert self._names is not None
         step = f"step-{record.step:08d}"
         (self.folder / step).mkdir(exist_ok=True)
         _save(self.folder / step / "output.npy", record.output)
@@ -132,6 +139,15 @@ class NpyLog:
     def recording(self) -> NpyRecording:
         """What is there so far."""
         return NpyRecording(self.folder)
+
+    def _begin(self, about: About) -> None:
+        """Write all but what says that there is a recording."""
+        self._make_room()
+        (self.folder / "inputs").mkdir(parents=True, exist_ok=True)
+        for index, array in enumerate(about.inputs.values()):
+            _save(self.folder / "inputs" / f"{index}.npy", array)
+        (self.folder / _INDEX).touch()
+        self._names = _file_names(about.taps)
 
     def _make_room(self) -> None:
         if not (self.folder / _ABOUT).exists():

@@ -16,8 +16,8 @@ class Pace:
     Parameters
     ----------
     share : float or None
-        The part of the training's own time that may be taken; None for no limit. `GRACE` seconds may be
-        taken in any case, so that a training of a few seconds is recorded at all.
+        The part of the training's own time that may be taken; None for no limit. It is `GRACE` seconds
+        where it would be less, so that a training of a few seconds is recorded at all.
 
     Attributes
     ----------
@@ -54,6 +54,10 @@ class Pace:
         self.spent += 0 if before else seconds
         self.taken += 1
         self._last = seconds
+
+    def spend(self, seconds: float) -> None:
+        """Count what something else took."""
+        self.spent += seconds
 
     def measured(self, elapsed: float) -> float:
         """Return the part of the training's own time that was taken."""

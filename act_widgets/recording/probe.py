@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from time import time
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from ..keys import Score, resolve
 from ..reading.batches import by_unit
 from ..sources.keras_model import KerasSource
-from ..sources.loss_slope import LossSlope
+from ..sources.loss_slope import LossSlope, Slope, output_addresses
 from ..sources.owners import owners, weight_norm
 from ..sources.protocol import MAIN, BackwardPass, Reading, unnamed_inputs
 from .record import About, Record, score_of_first
@@ -29,9 +30,9 @@ class Probe:
         The batch.
     layers : sequence of str or None
         Addresses; all if None.
-    targets : array_like or None
-        What the model should answer: gradients are then those of its loss, else those of the class that
-        each sample is given first.
+    targets : array_like, list, tuple or dict of them, or None
+        What the model should answer, for each output that its loss is of: gradients are then those of its
+        loss, else those of the class that each sample is given first.
     with_gradients, with_activations : bool
         What a record holds beside the summaries.
     labels : sequence of str
@@ -66,10 +67,11 @@ class Probe:
         self._taps = {a: tap for a, tap in first.taps.items() if a in chosen}
         called = owners(model, self._inputs)
         self._layers = {a: called.get(tap.call) for a, tap in self._taps.items()}
-        self._slope = None if targets is None else LossSlope(model.loss, targets)
-        # Traces the model: from here on a record is one compiled pass, and one backward.
-        activation = self._source.activation(self._inputs, first.values)
-        self._before = activation if with_gradients else None
+        self._targets = targets
+        # Traces the model: from here on a record is one compiled pass, and one backward for each output.
+        scores = [""] if targets is None else output_addresses(first.outputs)
+        self._before = {a: self._source.activation(self._inputs, first.values, Score(a)) for a in scores}
+        self._slope = None if targets is None else self._slope_of(first.outputs)
         names = unnamed_inputs(self._source.input_names, len(self._inputs.arrays))
         self.about = About(
             model=self._source.name,
@@ -78,6 +80,16 @@ class Probe:
             explained=self._explained() if with_gradients else "",
             labels=tuple(labels),
         )
+
+    def follow_loss(self, step: int) -> None:
+        """Take gradients of the loss that the model is compiled with now, after so many steps."""
+        if self._slope is None or self._slope.is_of(self.model):
+            return
+        before = self._slope.words
+        self._slope = self._slope_of(self._source.forward(self._inputs, []).outputs)
+        if self._slope.words != before and self.about.explained:
+            explained = f"{self.about.explained}, and from step {step} on {self._slope.words}"
+            self.about = replace(self.about, explained=explained)
 
     def read(self, step: int, epoch: int, seconds: float, logs: dict[str, float]) -> Record:
         """Return a record of the model as it is now."""
@@ -98,24 +110,30 @@ class Probe:
             time=time(),
         )
 
+    def _slope_of(self, outputs: Any) -> LossSlope:
+        return LossSlope(self.model, self._targets, outputs, self._before)
+
     def _explained(self) -> str:
         if self._slope is not None:
-            return f"the loss '{self._slope.name}' of the probe batch"
-        return score_of_first(self._before)
+            return f"{self._slope.words} of the probe batch"
+        return score_of_first(self._before[""])
 
     def _gradients(self, reading: Reading) -> dict[str, np.ndarray]:
+        """Return gradients at the layers: of several outputs, the sum of those by way of each."""
         wanted = [address for address, tap in self._taps.items() if tap.is_float]
-        if self._slope is None:
-            mask, score = _first_class(reading.main_output), MAIN
-        else:
-            mask, is_logit = self._slope.of(reading.main_output, self._before)
-            score = Score(logits=is_logit)
-        asked = BackwardPass(mask, wanted, score)
-        return self._source.gradients(self._inputs, reading.values, asked).values
+        slopes = [_first_class(reading.main_output)]
+        if self._slope is not None:
+            slopes = self._slope.of(reading.outputs)
+        total: dict[str, np.ndarray] = {}
+        for slope in slopes:
+            asked = BackwardPass(slope.values, wanted, slope.score)
+            made = self._source.gradients(self._inputs, reading.values, asked).values
+            total |= {a: total[a] + gradient if a in total else gradient for a, gradient in made.items()}
+        return total
 
 
-def _first_class(output: np.ndarray) -> np.ndarray:
+def _first_class(output: np.ndarray) -> Slope:
     scores = by_unit(output)
     mask = np.zeros(scores.shape, np.float32)
     mask[np.arange(len(scores)), scores.argmax(-1)] = 1
-    return mask
+    return Slope(MAIN, mask)

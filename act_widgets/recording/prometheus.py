@@ -72,6 +72,7 @@ class PrometheusMetrics:
             ) from error
         if port is not None and (whole_number(port) is None or not 0 <= port < 1 << 16):
             raise InputError(f"A port is a number. Received: port={port!r:.80}. Expected: 0 to 65535.")
+        self._given = port, registry
         if registry is None:
             registry = prometheus_client.REGISTRY if port is None else CollectorRegistry()
         self.registry = registry
@@ -83,6 +84,11 @@ class PrometheusMetrics:
 
     def __repr__(self) -> str:
         return f"PrometheusMetrics(at {self.url})" if self._server else f"PrometheusMetrics(port={self.port})"
+
+    def __deepcopy__(self, memo: Any) -> PrometheusMetrics:
+        """Return another one for the same port and registry, which has not begun."""
+        port, registry = self._given
+        return type(self)(port, registry=registry, addr=self.addr)
 
     @property
     def url(self) -> str:

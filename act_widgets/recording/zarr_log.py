@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .about_json import FORMAT, from_json, to_json
+from .about_json import FORMAT, from_json, goes_on, to_json
 from .memory_log import no_step
 from .record import About, Record, Summary
 from .unwritable import told_of
@@ -80,6 +80,11 @@ class ZarrLog:
     def __repr__(self) -> str:
         return f"ZarrLog({self._place.address!r})"
 
+    def __deepcopy__(self, memo: Any) -> ZarrLog:
+        """Return another one for the same place, which has not begun."""
+        options = self._place.options
+        return type(self)(self._place.address, storage_options=options, overwrite=self.overwrite)
+
     @property
     def recording(self) -> ZarrRecording:
         """What is there so far."""
@@ -87,10 +92,10 @@ class ZarrLog:
 
     def open(self, about: About) -> None:
         """Begin a recording, or go on with the one that this object began."""
-        if self._tables is not None:
-            self._check_same(about)
-            return
         described = to_json(about)
+        if self._tables is not None:
+            self._go_on(self._tables, described)
+            return
         with told_of(self._place.address):
             self._make_room()
             samples = next((len(array) for array in about.inputs.values()), 0)
@@ -124,12 +129,17 @@ class ZarrLog:
             with told_of(self._place.address):
                 self._tables.trim()
 
-    def _check_same(self, about: About) -> None:
-        if to_json(about) != self._described:
+    def _go_on(self, tables: ZarrTables, described: dict[str, Any]) -> None:
+        """Check that the recording is the same, and write down what is new of it."""
+        if not goes_on(described, self._described):
             raise InputError(
                 "A ZarrLog keeps one recording, with the same layers throughout. Received: model "
-                f"'{about.model}' after '{self._described['model']}'. Expected: a ZarrLog for each."
+                f"'{described['model']}' after '{self._described['model']}'. Expected: a ZarrLog for each."
             )
+        if described != self._described:
+            with told_of(self._place.address):
+                tables.describe(described)
+            self._described = described
 
     def _make_room(self) -> None:
         names = self._place.names()

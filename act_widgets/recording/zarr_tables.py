@@ -72,6 +72,12 @@ class ZarrTables:
             self._learn(f"{path}.zgroup", f"{path}.zattrs")
         self._recorded = self._grown("recorded", np.zeros(_COLUMNS, bool), ["column"], _STEPS_A_CHUNK)
 
+    def describe(self, attributes: Mapping[str, Any]) -> None:
+        """Put other attributes at the root, and show them."""
+        self._root.attrs.put(attributes)
+        self._learn(".zattrs")
+        self.publish()
+
     def keep(self, group: str, name: str, array: np.ndarray, axes: Sequence[str] = ()) -> None:
         """Write an array that has no steps."""
         array = _storable(array)

@@ -7,7 +7,6 @@ the class, so that a ``fit`` that runs already is heard too. ``evaluate`` and ``
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,9 +15,10 @@ from types import FrameType
 from typing import Any
 
 from .exchange import Exchange, exchange, restore
-from .libraries import callback_lists, model_classes
+from .libraries import callback_lists
 from .protocol import Moment, TrainingListener
-from .trainings import LOOK, Phase, Training, Trainings
+from .running import LOOK, fit_codes, outward
+from .trainings import Phase, Training, Trainings
 
 _trainings = Trainings()
 _followers: list[tuple[Any, TrainingListener]] = []
@@ -110,9 +110,9 @@ def _heard(original: Callable) -> Callable:
         if training is None:
             return original(self, *args, **kwargs)
         if name == "on_train_batch_begin":
-            training.first = int(args[0])
+            training.begins(int(args[0]))
         elif name == "on_train_batch_end":
-            training.step += int(args[0]) - training.first + 1
+            training.ends(int(args[0]))
         with _trainings.calling(training):
             made = original(self, *args, **kwargs)
         _AFTER[name](training)
@@ -152,13 +152,11 @@ def _caller(callbacks: Any) -> FrameType:
 
 def _under_way() -> Iterator[Training]:
     """Yield each ``fit`` that has begun its steps already."""
-    codes = {inspect.unwrap(kind.fit).__code__ for kind in model_classes()}
+    codes = fit_codes()
     for thread, top in sys._current_frames().items():
-        frame: FrameType | None = top
         found = []
-        while frame is not None:
+        for frame in outward(top):
             callbacks = frame.f_locals.get("callbacks") if frame.f_code in codes else None
             if isinstance(callbacks, callback_lists()):
                 found.append(Training(callbacks.model, callbacks, thread, frame, is_whole=False))
-            frame = frame.f_back
         yield from reversed(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -12,21 +13,25 @@ import numpy as np
 import tensorflow as tf
 
 from .libraries import weights_of
+from .running import trainer, when_over
+
+# A training that was broken off lets go from another thread, perhaps while the next one begins.
+_exchanging = threading.RLock()
 
 
 class KeptStep:
-    """Stands before a model's compiled training step and keeps the batch that it is handed on.
+    """Keeps the batch that a model's compiled training step is handed, and the weights before it.
 
     Only while it is followed, and only where one step is one call of it: with `steps_per_execution`
-    above 1, or over several devices, steps go through unseen.
+    above 1, or over several devices, steps go through unseen. Several may follow one training.
 
     Attributes
     ----------
     data : nest of tf.Tensor or None
         The batch of the last step, as the model's `train_step` takes it.
     weights : list of tf.Tensor or None
-        The values of `weights_of` the model before the last step for which they were asked. They share
-        memory with the variables until those change.
+        The values of the model's weights and seeds before the last step for which they were asked. They
+        share memory with the variables until those change.
     age : int
         How many steps were made since then.
     """
@@ -36,39 +41,53 @@ class KeptStep:
         self.weights: Sequence[Any] | None = None
         self.age = 0
         self._model: Any = lambda: None
-        self._inner: Any = None
-        self._compiled: Any = None
-        self._spec: Any = None
+        self._step: _Step | None = None
+        self._over: threading.Event | None = None
 
     def follow(self, model: Any) -> None:
-        """Begin to keep steps of a model whose training step is made and has not run."""
-        self._model = weakref.ref(model)
-        given = model.train_function
-        # A training that was interrupted could not let go.
-        self._inner = given.inner if isinstance(given, _Step) else given
-        self.data = self.weights = self._compiled = self._spec = None
-        model.train_function = _Step(self, self._inner)
+        """Keep steps of a model whose training step is made, until the function that trains ends."""
+        self.let_go()
+        with _exchanging:
+            given = model.train_function
+            self._model = weakref.ref(model)
+            self._step = given if isinstance(given, _Step) else _Step(model, given)
+            self._step.keepers = (*self._step.keepers, self)
+            model.train_function = self._step
+            self._over = over = threading.Event()
+        # Of a training that is interrupted Keras tells no callback.
+        when_over(trainer(self), over, lambda: self._let_go_of(over))
 
     def let_go(self) -> None:
-        """Give the model back its own training step; what was kept is let go of too."""
-        model = self._model()
-        if model is not None and isinstance(model.train_function, _Step):
-            model.train_function = self._inner
-        self.data = self.weights = self._compiled = None
+        """Let go of what was kept; the last who does gives the model back its own training step."""
+        with _exchanging:
+            if self._step is not None:
+                self._step.let_go(self)
+            if self._over is not None:
+                self._over.set()
+            self.data = self.weights = self._step = self._over = None
+
+    def _let_go_of(self, training: threading.Event) -> None:
+        with _exchanging:
+            if self._over is training:
+                self.let_go()
+
+    def _weights(self) -> list[Any]:
+        # With what its random numbers depend on, so that a step in training mode can be made again.
+        return weights_of(self._model(), seeds=True)
 
     def look(self) -> None:
         """Hold the weights as they are: the next step leaves what is held as it is."""
-        self.weights = [tf.convert_to_tensor(weight) for weight in weights_of(self._model())]
+        self.weights = [tf.convert_to_tensor(weight) for weight in self._weights()]
         self.age = 0
 
     def values(self) -> dict[int, np.ndarray]:
-        """Return what `look` saw, by the identity of the weights."""
-        weights = weights_of(self._model())
+        """Return what `look` saw, by the identity of the weights; nothing if it never looked."""
+        weights = self._weights() if self.weights else []
         return {id(w): t.numpy() for w, t in zip(weights, self.weights or (), strict=False)}
 
     def unfinite(self) -> list[str]:
         """Return the paths of the weights that were not finite when `look` saw them."""
-        weights, values = weights_of(self._model()), self.values()
+        weights, values = self._weights(), self.values()
         found = (w for w in weights if "float" in w.dtype and id(w) in values)
         return list(dict.fromkeys(w.path for w in found if not np.isfinite(values[id(w)]).all()))
 
@@ -77,40 +96,69 @@ class KeptStep:
         given = keras.utils.unpack_x_y_sample_weight(self.data)[0]
         return keras.tree.map_structure(keras.ops.convert_to_numpy, given)
 
-    def step(self, iterator: Any) -> Any:
-        """Take the next batch, and make the model's own step with it."""
-        model = self._model()
+    def begins(self) -> None:
+        """Count a step, and forget the batch of the one before."""
         self.age += 1
         self.data = None
-        if not isinstance(iterator, tf.data.Iterator) or model.steps_per_execution != 1 or _is_own(model):
-            return self._inner(iterator)
-        if any(isinstance(s, tf.OptionalSpec) for s in keras.tree.flatten(iterator.element_spec)):
-            return self._inner(iterator)
-        self.data = next(iterator)
+
+
+class _Step:
+    """What stands in for a model's training step: shows each batch to all who keep it, and makes the step.
+
+    Attributes
+    ----------
+    inner : callable
+        The model's own.
+    keepers : tuple of KeptStep
+        Who is shown the batches.
+    """
+
+    def __init__(self, model: Any, inner: Any) -> None:
+        self.inner = inner
+        self.keepers: tuple[KeptStep, ...] = ()
+        self._model = weakref.ref(model)
+        self._compiled: Any = None
+        self._spec: Any = None
+
+    def let_go(self, keeper: KeptStep) -> None:
+        """Show one nothing more; with the last of them the model gets back its own."""
+        self.keepers = tuple(other for other in self.keepers if other is not keeper)
+        model = self._model()
+        if not self.keepers and model is not None and model.train_function is self:
+            model.train_function = self.inner
+
+    def __call__(self, iterator: Any) -> Any:
+        """Take the next batch, and make the model's own step with it."""
+        for keeper in self.keepers:
+            keeper.begins()
+        if not self._may_take(iterator):
+            return self.inner(iterator)
+        return self._made(next(iterator), iterator.element_spec)
+
+    def _made(self, data: Any, spec: Any) -> Any:
+        for keeper in self.keepers:
+            keeper.data = data
+        model: Any = self._model()
         if model.run_eagerly:
-            return self._inner(iter([self.data]))
-        if self._spec != iterator.element_spec:
-            self._spec = iterator.element_spec
+            return self.inner(iter([data]))
+        if self._spec != spec:
+            self._spec = spec
             # As Keras traces it: for batches of any of these sizes at once.
-            self._compiled = tf.function(self._one, input_signature=[self._spec], autograph=False)
-        return self._compiled(self.data)
+            self._compiled = tf.function(self._one, input_signature=[spec], autograph=False)
+        return self._compiled(data)
 
     def _one(self, data: Any) -> Any:
-        return self._inner(iter([data]))
+        return self.inner(iter([data]))
+
+    def _may_take(self, iterator: Any) -> bool:
+        """Whether the step may be handed a batch in place of the iterator."""
+        model: Any = self._model()
+        if not isinstance(iterator, tf.data.Iterator) or model.steps_per_execution != 1 or _is_own(model):
+            return False
+        return not any(isinstance(s, tf.OptionalSpec) for s in keras.tree.flatten(iterator.element_spec))
 
 
 def _is_own(model: Any) -> bool:
     """Whether a model makes its training step in a way of its own, which may take iterators alone."""
     made, usual = type(model).make_train_function, keras.Model.make_train_function
     return inspect.unwrap(made) is not inspect.unwrap(usual)
-
-
-class _Step:
-    """What stands in for a model's training step."""
-
-    def __init__(self, kept: KeptStep, inner: Any) -> None:
-        self._kept = kept
-        self.inner = inner
-
-    def __call__(self, iterator: Any) -> Any:
-        return self._kept.step(iterator)

@@ -27,8 +27,8 @@ class OtherTraces(Traces):
     inputs : Inputs
         What to trace it for, if it was not.
     values : callable
-        Returns other values by the identity of the model's weights; those left out keep their own. Asked
-        again when the model's weights changed.
+        Returns other values by the identity of the model's weights, and of the states of its seeds; those
+        left out keep their own. Asked again when the model's weights changed.
 
     Raises
     ------
@@ -50,7 +50,7 @@ class OtherTraces(Traces):
         values = self._values()
         # Kept: the handles alone do not keep the variables alive.
         self._others: dict[int, tf.Variable] = {}
-        for weight in weights_of(self.model):
+        for weight in weights_of(self.model, seeds=True):
             variable = getattr(weight, "_value", weight)
             if id(weight) in values:
                 self._others[id(variable.handle)] = tf.Variable(values[id(weight)], dtype=variable.dtype)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import threading
 import time
 import weakref
@@ -14,12 +13,13 @@ from types import FrameType
 from typing import Any
 
 from ..errors import ModelError
+from .executions import Execution
 from .libraries import sublayers, weights_of
 from .protocol import Moment
+from .running import LOOK, is_running
 
-# Seconds: how often somebody looks whether a training was broken off; how long a training and those who
-# read wait for each other where neither is sure to come; how long a step may take for one who reads.
-LOOK = 0.2
+# Seconds: how long a training and those who read wait for each other where neither is sure to come; how long
+# a step may take for one who reads.
 _PATIENCE = 1.0
 _LIMIT = 600.0
 _numbers = itertools.count()
@@ -61,7 +61,7 @@ class Training:
         self.thread = thread
         self.is_whole = is_whole
         self.step = 0
-        self.first = 0
+        self._execution: Execution | None = None
         self.phase = Phase.REST if is_whole else Phase.STEP
         self.since = time.monotonic()
         self.over = threading.Event()
@@ -78,10 +78,16 @@ class Training:
 
     def is_running(self) -> bool:
         """Whether the function that trains has not ended."""
-        frame = sys._current_frames().get(self.thread)
-        while frame is not None and frame is not self._frame:
-            frame = frame.f_back
-        return frame is not None
+        return is_running(self.thread, self._frame)
+
+    def begins(self, batch: int) -> None:
+        """Note that it begins its next steps, with the one of this number in its epoch."""
+        self._execution = Execution(self.model, getattr(self.callbacks, "params", None), batch)
+
+    def ends(self, batch: int) -> None:
+        """Count the steps that it made; `batch` is what Keras calls the last one."""
+        # One that runs already may be heard first in the middle of a step.
+        self.step += 1 if self._execution is None else self._execution.made(batch)
 
     def moment(self) -> Moment:
         """Return where it stands, as the calling thread may see it."""
