@@ -52,8 +52,9 @@ class LayerAxes(HasTraits):
 
     def __getitem__(self, layer: str) -> Axes:
         if layer not in self._current:
-            tap = self._tap(layer)
-            guessed = Axes(HEADS, of=ATTENTION) if self.attention(layer) is not None else self._guess(tap)[0]
+            tap = self._unnamed(layer) or self._tap(layer)
+            weighs = tap.address in self._reader().taps and self.attention(layer) is not None
+            guessed = Axes(HEADS, of=ATTENTION) if weighs else self._guess(tap)[0]
             self._current[layer] = dict(self.chosen).get(tap.address, guessed)
         return self._current[layer]
 
@@ -67,6 +68,23 @@ class LayerAxes(HasTraits):
 
     def __delitem__(self, layer: str) -> None:
         self._choose(self._tap(layer), None)
+
+    def of_maps(self, layer: str) -> Axes:
+        """Return the axes of what an attribution finds at a layer or input: the channels are spread.
+
+        A map has the other axes. Its channels lie where the source has them, also where the layer's
+        axes have none or are those of its attention.
+        """
+        given = {tap.address: tap for tap in input_taps(self._reader())}
+        tap = given.get(layer) or self._tap(layer)
+        at = tap.channel_axis % len(tap.shape) - 1
+        axes = self[layer]
+        if axes.of == ATTENTION or axes.spread_axis not in (at, None):
+            axes = self._guess(tap)[0]
+        if axes.spread_axis == at:
+            return axes
+        roles = tuple("channels" if i == at else role for i, role in enumerate(axes.roles))
+        return Axes(roles, axes.grid if PATCHES in roles else None)
 
     def attention(self, layer: str) -> Attention | None:
         """Return where a layer's attention weights are; None if it has none."""
@@ -137,6 +155,11 @@ class LayerAxes(HasTraits):
         self.chosen = tuple(kept)
         self._current.clear()
 
+    def _unnamed(self, layer: str) -> Tap | None:
+        """Return what is known of an input that the model does not name; None for anything else."""
+        inputs = (tap for tap in input_taps(self._reader()) if tap.address not in self._reader().taps)
+        return next((tap for tap in inputs if tap.address == layer), None)
+
     def _tap(self, layer: str) -> Tap:
         """Return what is known of a layer, with the sizes that this batch has."""
         reader = self._reader()
@@ -148,7 +171,8 @@ class LayerAxes(HasTraits):
     def _guess(self, tap: Tap) -> tuple[Axes, int]:
         if tap.address not in self._guessed:
             reader = self._reader()
-            taps = [tap if other.address == tap.address else other for other in reader.taps.values()]
+            known = reader.taps if tap.address in reader.taps else {tap.address: tap, **reader.taps}
+            taps = [tap if other.address == tap.address else other for other in known.values()]
             self._guessed[tap.address] = guess(tap, taps, token_grid(reader, tap)), tap.channel_axis
         return self._guessed[tap.address]
 

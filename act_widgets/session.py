@@ -214,7 +214,7 @@ class Session(Questions, ThroughTime, HasTraits):
         Raises
         ------
         ModelError
-            If the model can't be traced.
+            If the model can't be traced, and is one of Keras 2 or does not read its weights as Keras does.
         """
         source = self.source.shuffled(self.reader.inputs, seed)
         return Session(

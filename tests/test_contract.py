@@ -127,3 +127,13 @@ def test_nan_in_one_of_two_arrays_is_an_infinite_difference():
     assert testing.difference(one, one) == 0
     assert testing.difference(np.array([1.0, 2.0]), one) == np.inf
     assert testing.difference(np.array([2.0, 4.4]), np.array([2.0, 4.0])) == pytest.approx(0.1)
+
+
+def test_a_rule_that_changes_what_the_model_computes_is_caught(honest):
+    source, inputs = honest
+
+    def louder(inputs, known, asked):
+        made = source.gradients(inputs, known, asked)
+        return made._replace(scores=made.scores * 2) if asked.rule else made
+
+    assert_caught(Lies(source, gradients=louder), inputs, testing.a_rule_for_relus_changes_no_score)

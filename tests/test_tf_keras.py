@@ -13,6 +13,8 @@ import act_widgets as aw
 from act_widgets import testing
 from tests.zoo import batch, tokens
 
+from . import independent_attribution as by_hand
+
 layers = tf_keras.layers
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}
 Pair = tuple[Any, Any]
@@ -124,3 +126,27 @@ def test_changed_weights_are_noticed():
     model.get_layer("left").bias.assign([9.0, 0.0, 0.0])
     assert session.stale
     np.testing.assert_allclose(session.activation("left"), model.get_layer("left")(x), **CLOSE)
+
+
+class Decides(Own):
+    def call(self, x):
+        y = tf.nn.relu(self.conv(x))
+        y = y * 2 if float(tf.reduce_sum(y)) > 0 else y
+        return tf.nn.softmax(self.head(tf.reduce_mean(y, [1, 2])))
+
+
+def test_a_model_that_is_called_takes_rules_for_relus_and_no_other_weights():
+    model, x = Decides(), batch(3, 6, 6, 1)
+    model(x)
+    shaken(model)
+    session = aw.Session(model, x)
+
+    def score(x):
+        y = tf.nn.conv2d(x, model.conv.kernel, 1, "VALID") + model.conv.bias
+        y = tf.reduce_mean(2 * by_hand.GUIDED.relu(y), [1, 2])
+        return (y @ model.head.kernel + model.head.bias)[:, 1]
+
+    found = session.attribution("guided_backprop", target=1)
+    np.testing.assert_allclose(found.values, by_hand.saliency(score, x).values, **CLOSE)
+    with pytest.raises(aw.ModelError, match="Keras 2 takes other weights only if it can be traced"):
+        session.shuffled()

@@ -34,11 +34,11 @@ class Answering:
 
     def gates(self, inputs: Inputs) -> int:
         """Return the number of ReLUs."""
-        return self.answers(inputs).gates
+        return self.answers(inputs).seen(inputs).gates
 
     def inner_gates(self, inputs: Inputs) -> int:
         """Return the number of ReLUs inside functions, which keep their own rule."""
-        return self.answers(inputs).inner_gates
+        return self.answers(inputs).seen(inputs).inner_gates
 
     def resume(
         self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]

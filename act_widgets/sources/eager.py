@@ -21,8 +21,16 @@ from .state import untouched
 _HALF = {"float16", "bfloat16"}
 
 
-def call(model: Any, inputs: Inputs, recorder: Recorder, training: bool) -> tuple[list[Any], Any]:
+def call(
+    model: Any,
+    inputs: Inputs,
+    recorder: Recorder,
+    training: bool,
+    values: Sequence[tuple[Any, Any]] = (),
+) -> tuple[list[Any], Any]:
     """Call the model under the recorder's ears; return the input tensors and the outputs.
+
+    Weights that are paired with other `values` are read as these.
 
     Raises
     ------
@@ -31,7 +39,7 @@ def call(model: Any, inputs: Inputs, recorder: Recorder, training: bool) -> tupl
     """
     tensors = [keras.ops.convert_to_tensor(array) for array in inputs.arrays]
     try:
-        with untouched(model), intercept(recorder, model):
+        with untouched(model, values), intercept(recorder, model):
             given = recorder.given(unnamed_inputs(input_names(model), len(tensors)), tensors)
             outputs = model(inputs.pack(given), training=training)
             recorder.list_uncalled()

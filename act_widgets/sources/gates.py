@@ -1,4 +1,4 @@
-"""Other rules for the gradient of a ReLU, in a traced graph.
+"""Other rules for the gradient of a ReLU, in a traced graph; in an eager call see `eager_gates`.
 
 A rule holds only while gradients are built. A copy of the graph would not do: gradients that a layer
 writes itself, such as SiLU's, refer to tensors of the graph that they were traced in.
@@ -16,13 +16,14 @@ from tensorflow.python.framework import ops
 GUIDED = "guided"
 DECONVNET = "deconvnet"
 # ReLU6 has its own gate to both sides; what is leaky or smooth is no gate.
-_RELUS = {"Relu", "Relu6"}
+RELUS = {"Relu", "Relu6"}
+MAXIMUM = "Maximum"
 
 
 def inner_gates(graph: Any) -> int:
     """Return the number of ReLUs inside a graph's functions and branches, which no rule reaches."""
     functions = graph.as_graph_def().library.function
-    return sum(node.op in _RELUS for function in functions for node in function.node_def)
+    return sum(node.op in RELUS for function in functions for node in function.node_def)
 
 
 def _own(operation: Any, gradient: Any) -> Any:
@@ -30,27 +31,28 @@ def _own(operation: Any, gradient: Any) -> Any:
     return ops.gradient_registry.lookup(operation.type)(operation, gradient)
 
 
-def _guided(operation: Any, gradient: Any) -> Any:
+def guided(operation: Any, gradient: Any) -> Any:
+    """Return what a gradient becomes that passes a ReLU where it and what went in are positive."""
     return _own(operation, tf.nn.relu(gradient))
 
 
 def _deconvnet(operation: Any, gradient: Any) -> Any:
     passed = tf.nn.relu(gradient)
-    if operation.type in _RELUS:
+    if operation.type in RELUS:
         return passed
     return [None, passed] if _is_zero(operation.inputs[0]) else [passed, None]
 
 
-_RULES = {GUIDED: _guided, DECONVNET: _deconvnet}
+_RULES = {GUIDED: guided, DECONVNET: _deconvnet}
 
 
 def gates(graph: Any) -> list[Any]:
     """Return a graph's ReLUs, ``maximum(x, 0)`` and ``maximum(0, x)`` among them."""
-    return [op for op in graph.get_operations() if op.type in _RELUS or _is_maximum(op)]
+    return [op for op in graph.get_operations() if op.type in RELUS or _is_maximum(op)]
 
 
 def _is_maximum(operation: Any) -> bool:
-    return operation.type == "Maximum" and any(map(_is_zero, operation.inputs))
+    return operation.type == MAXIMUM and any(map(_is_zero, operation.inputs))
 
 
 def _is_zero(tensor: Any) -> bool:

@@ -12,7 +12,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -50,6 +50,12 @@ class CallListener(Protocol):
 
     def operation(self, kind: str, given: Sequence[Any], outputs: Any) -> Any:
         """Hear of an operation, and return the outputs that its caller is to receive."""
+
+    def has_recorded(self, outputs: Sequence[Any]) -> bool:
+        """Whether a gradient of these outputs was recorded that is to count."""
+
+    def apart(self) -> AbstractContextManager[None]:
+        """Run inside what a graph would hold in functions of their own: branches, bodies of loops."""
 
     def fold(self, name: str, make: Callable, args: tuple, kwargs: dict) -> Any:
         """Make one of what a function computes that calls the author's own code, perhaps again and again."""
@@ -212,7 +218,8 @@ def _folded(name: str, original: Callable) -> Callable:
         listener = _listener.get()
         if listener is None:
             return original(*args, **kwargs)
-        return listener.fold(name, original, args, kwargs)
+        with nullcontext() if name in _UNROLLED else listener.apart():
+            return listener.fold(name, original, args, kwargs)
 
     return folded
 
@@ -234,6 +241,15 @@ def _run_slowly(original: Callable) -> Callable:
         return outputs if listener is None else listener.operation(kind, inputs, outputs)
 
     return execute
+
+
+def _recorded(original: Callable) -> Callable:
+    def record_gradient(op_name: str, inputs: Any, attrs: Any, outputs: Any) -> None:
+        listener = _listener.get()
+        if listener is None or not listener.has_recorded(outputs):
+            original(op_name, inputs, attrs, outputs)
+
+    return record_gradient
 
 
 def _built_operation(original: Callable) -> Callable:
@@ -258,10 +274,15 @@ _FOLDED = {
 }
 
 
+# Of these a graph holds each step by itself.
+_UNROLLED = {"associative_scan"}
+
+
 def _followed() -> Iterator[Exchange]:
     """Yield the functions that run or build operations, and those that call back the code they are given."""
     yield Exchange(pywrap_tfe, "TFE_Py_FastPathExecute", _run_operation)
     yield Exchange(execute, "execute", _run_slowly)
+    yield Exchange(execute, "record_gradient", _recorded)
     yield Exchange(func_graph.FuncGraph, "_create_op_internal", _built_operation)
     for library, names in _FOLDED.items():
         yield from (Exchange(library, name, functools.partial(_folded, name)) for name in names)

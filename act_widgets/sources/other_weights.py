@@ -1,4 +1,4 @@
-"""A model as it would be with other weights: its own trace, reading other variables."""
+"""A model as it would be with other weights: its own trace, or its call, reading other values."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..errors import ModelError
+from ..errors import InputError, ModelError
 from .inputs import Inputs
-from .libraries import weights_of
-from .replay import Replay
+from .libraries import is_legacy, weights_of
 from .trace import Trace
 from .traces import Answers, Traces, agree
 from .weights import weights_version
 
 
 class OtherTraces(Traces):
-    """Traces of a model that read other variables than its own, which stays as it is.
+    """What answers questions on a model with other weights than its own, which stays as it is.
+
+    A trace reads other variables. A model that is called anew for each question reads other values
+    meanwhile, in this thread alone.
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ class OtherTraces(Traces):
     Raises
     ------
     ModelError
-        If the model can't be traced.
+        If the model can't be traced, and is one of Keras 2 or does not read its weights as Keras does.
     """
 
     def __init__(
@@ -50,38 +52,53 @@ class OtherTraces(Traces):
         values = self._values()
         # Kept: the handles alone do not keep the variables alive.
         self._others: dict[int, tf.Variable] = {}
+        self._pairs: dict[int, tuple[Any, tf.Variable]] = {}
         for weight in weights_of(self.model, seeds=True):
             variable = getattr(weight, "_value", weight)
-            if id(weight) in values:
-                self._others[id(variable.handle)] = tf.Variable(values[id(weight)], dtype=variable.dtype)
-        self._own: dict[int, tuple[Answers, Trace]] = {}
+            if id(weight) in values and id(weight) not in self._pairs:
+                other = tf.Variable(values[id(weight)], dtype=variable.dtype)
+                self._others[id(variable.handle)] = other
+                self._pairs[id(weight)] = weight, other
+        self._own: dict[int, tuple[Answers, Answers]] = {}
 
-    def ready(self, inputs: Inputs) -> Trace:
-        """Return the trace: an eager call would read the model's own variables."""
+    def ready(self, inputs: Inputs) -> Answers:
+        """Return what reads the other weights: an eager call would read the model's own."""
         return self.trace(inputs)
 
-    def trace(self, inputs: Inputs) -> Trace:
-        """Return the model's trace, reading the other variables."""
+    def trace(self, inputs: Inputs) -> Answers:
+        """Return what answers questions on inputs of this signature, reading the other weights."""
         answers = self._origin.trace(inputs)
-        if isinstance(answers, Replay):
-            raise ModelError(
-                f"A model takes other weights only if it can be traced. Received: '{self.model.name}', "
-                f"which is called anew for each question. {answers.reason}"
-            )
         with self.lock:
             if weights_version(self.model, self.training) != self._version:
                 self._exchange()
             if id(answers) not in self._own:
-                captured = {
-                    name: self._others[id(outer)].handle if id(outer) in self._others else outer
-                    for name, outer in answers.captured.items()
-                }
-                self._own[id(answers)] = answers, answers.with_variables(captured)
+                own = self._with_others(answers)
+                own.seen(inputs)  # raises an error if a weight can't be exchanged
+                self._own[id(answers)] = answers, own
             return self._own[id(answers)][1]
 
+    def _with_others(self, answers: Answers) -> Answers:
+        if isinstance(answers, Trace):
+            captured = {
+                name: self._others[id(outer)].handle if id(outer) in self._others else outer
+                for name, outer in answers.captured.items()
+            }
+            return answers.with_variables(captured)
+        if is_legacy(self.model):
+            raise ModelError(
+                "A model of Keras 2 takes other weights only if it can be traced. Received: "
+                f"'{self.model.name}', which is called anew for each question. {answers.reason} Expected: a "
+                "model that can be traced, or one of Keras 3."
+            )
+        return answers.with_weights(list(self._pairs.values()))
+
     def mixes(self, sample: Inputs, output: np.ndarray) -> bool:
-        """Return whether the first sample alone gives another output than in its batch."""
-        return not agree(self.trace(sample).forward(sample, []).main_output, output)
+        """Return whether the first sample alone gives another output than in its batch, or none."""
+        try:
+            alone = self.trace(sample).forward(sample, []).main_output
+        except InputError:  # a model that is called may take no other batch size
+            return True
+        return not agree(alone, output)
 
 
 def shuffled(model: Any, seed: int) -> dict[int, np.ndarray]:

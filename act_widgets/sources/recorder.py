@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from .authored import Called, called, held, in_one_word, is_authored
 from .channel_axes import axis_of_outputs
 from .frames import Frame, is_loop
 from .libraries import is_a, is_layer, is_legacy, own_layers, sublayers
+from .operation_log import OperationLog
 from .operations import Entry, Operations, Place, own_identity
 from .protocol import named_path
 
@@ -64,8 +66,8 @@ class Recorder:
         out, an eager call goes on with its own, and a traced one with an identity of each.
     is_settled : bool
         Whether the model was called before, so that this call makes no variables.
-    hear : callable, optional
-        Given each operation's kind, tensors and outputs in an eager call, those of the libraries' layers too.
+    log : OperationLog, optional
+        Hears of each operation of an eager call, those of the libraries' layers too.
     put : callable, optional
         Given the place of a tensor that an eager call computes without a layer, and the tensor, returns the
         one that the model goes on with.
@@ -92,7 +94,7 @@ class Recorder:
         graph: Any = None,
         replace: Callable[[str, Any], Any] | None = None,
         is_settled: bool = False,
-        hear: Callable[[str, Sequence[Any], Any], None] | None = None,
+        log: OperationLog | None = None,
         put: Callable[[Place, Any], Any] | None = None,
     ) -> None:
         self.graph = graph
@@ -105,12 +107,13 @@ class Recorder:
         self._model = model
         layers = sublayers(model)
         self._members = frozenset(map(id, layers))
-        self._hear = hear
+        self._log = log
+        self._apart = 0
         self._operations = Operations(graph, put)
         self._order: dict[str, int] = {}
         self._is_marked = not is_legacy(model)
         self.places: dict[str, Place] = {}
-        self.follows = hear is not None or any(map(is_authored, layers))
+        self.follows = log is not None or any(map(is_authored, layers))
         self._stack = [Frame("", model, listens=is_authored(model))]
         self._called = {id(model): ""}
 
@@ -121,6 +124,8 @@ class Recorder:
     def given(self, names: Sequence[str], tensors: Sequence[Any]) -> list[Any]:
         """Return the tensors that the model is called on, given its inputs and their addresses."""
         given = list(tensors)
+        if self._log is not None:
+            self._log.take(given)
         if self._replace is not None and self.graph is None:
             given = [self._replace(name, tensor) for name, tensor in zip(names, tensors, strict=True)]
         for tensor in given:
@@ -165,11 +170,24 @@ class Recorder:
     def operation(self, kind: str, given: Sequence[Any], outputs: Any) -> Any:
         """Hear of an operation, and return the outputs that its caller is to receive."""
         above = self._stack[-1]
-        if self._hear is not None:
-            self._hear(kind, given, outputs)
+        if self._log is not None:
+            self._log.hear(kind, given, outputs, self._apart > 0)
         if not above.listens:
             return outputs
         return self._operations.hear(kind, given, outputs, self._called_by_author, above.entries)
+
+    def has_recorded(self, outputs: Sequence[Any]) -> bool:
+        """Whether a gradient of these outputs was recorded that is to count."""
+        return self._log is not None and self._log.has_recorded(outputs)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Run inside what a graph would hold in functions of their own: branches, bodies of loops."""
+        self._apart += 1
+        try:
+            yield
+        finally:
+            self._apart -= 1
 
     def fold(self, name: str, make: Callable, args: tuple, kwargs: dict) -> Any:
         """Make one entry of a loop, a branch or a compiled function; layers inside have their own."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ..errors import ModelError
+from ..errors import ModelError, listed
 from ..keys import Score, Tap
 from . import eager
+from .eager_gates import EagerGates
 from .inputs import Inputs
 from .logits import confirmed, find_logits
-from .operations import Place, flat, own_identity
+from .operation_log import LoggedTensor, OperationLog
+from .operations import Place, own_identity
 from .protocol import (
     MAIN,
     OUTPUT,
@@ -30,63 +32,7 @@ from .protocol import (
 from .recorder import Call, Recorder
 from .scores import masked_score
 from .subgraph import upstream
-
-
-@dataclass(eq=False)
-class LoggedTensor:
-    """A tensor of an eager call: where it comes from, and itself while the call is fresh."""
-
-    op: LoggedOperation
-    name: str
-    shape: Any
-    value: Any
-
-
-@dataclass(eq=False)
-class LoggedOperation:
-    """An operation of an eager call, with the attributes of one in a graph."""
-
-    name: str
-    type: str
-    inputs: list[LoggedTensor]
-    control_inputs: tuple[()] = ()
-
-
-@dataclass
-class OperationLog:
-    """The operations of one eager call in their order: what a graph is to a traced call."""
-
-    operations: list[LoggedOperation] = field(default_factory=list)
-    _tensors: dict[int, LoggedTensor] = field(default_factory=dict)
-
-    def get_operations(self) -> list[LoggedOperation]:
-        """Return the operations, as a graph does."""
-        return self.operations
-
-    def __getitem__(self, tensor: Any) -> LoggedTensor:
-        """Return what is logged of a tensor; one that no operation made is an input."""
-        if id(tensor) not in self._tensors:
-            self._add("Placeholder", [], [tensor])
-        return self._tensors[id(tensor)]
-
-    def let_go(self) -> None:
-        """Forget the tensors' values."""
-        for tensor in self._tensors.values():
-            tensor.value = None
-        self._tensors = {}
-
-    def hear(self, kind: str, given: Sequence[Any], outputs: Any) -> None:
-        """Log an operation, unless it is one of a graph."""
-        made = flat([outputs])
-        if all(isinstance(tensor, tf.Tensor) and hasattr(tensor, "numpy") for tensor in made):
-            tensors = [leaf for leaf in flat(given) if isinstance(leaf, tf.Tensor) and hasattr(leaf, "numpy")]
-            self._add(kind, [self[tensor] for tensor in tensors], made)
-
-    def _add(self, kind: str, inputs: list[LoggedTensor], outputs: Sequence[Any]) -> None:
-        op = LoggedOperation(f"{len(self.operations)}", kind, inputs)
-        self.operations.append(op)
-        for index, tensor in enumerate(outputs):
-            self._tensors[id(tensor)] = LoggedTensor(op, f"{op.name}:{index}", tensor.shape, tensor)
+from .weights import weights_version
 
 
 @dataclass
@@ -102,6 +48,8 @@ class Logged:
     main: LoggedTensor
     unreachable: dict[str, str]
     places: dict[str, Place]
+    gates: int
+    inner_gates: int
 
     def explained(self, score: Score) -> frozenset[str]:
         """Return the addresses that the scores depend on."""
@@ -126,28 +74,48 @@ class Replay:
         The mode it is called in.
     reason : str
         Why it can't be traced.
+    weights : sequence of (keras.Variable, tf.Variable)
+        Weights of the model that are read as others.
     """
 
     batch = None
 
-    def __init__(self, model: Any, training: bool, reason: str) -> None:
+    def __init__(
+        self, model: Any, training: bool, reason: str, weights: Sequence[tuple[Any, Any]] = ()
+    ) -> None:
         self.reason = reason
         self._model = weakref.ref(model)
         self._training = training
-        self._last: tuple[Inputs | None, Logged | None] = (None, None)
+        self._weights = weights
+        self._last: tuple[Inputs | None, int, Logged | None] = (None, 0, None)
 
     def seen(self, inputs: Inputs) -> Logged:
-        """Return what a call on these inputs consists of: other inputs may take other branches."""
-        given, logged = self._last
-        if logged is None or given is not inputs:
+        """Return what a call on these inputs consists of: other inputs or weights may take other branches.
+
+        Raises
+        ------
+        ModelError
+            If a weight is not read as the other value that it is to have.
+        """
+        version = weights_version(self._model(), self._training)
+        given, of, logged = self._last
+        if logged is None or given is not inputs or of != version:
             logged = self._log(inputs)
-            self._last = inputs, logged
+            self._last = inputs, version, logged
         return logged
 
+    def with_weights(self, weights: Sequence[tuple[Any, Any]]) -> Replay:
+        """Return the same for a model that reads other values in place of some of its weights."""
+        return Replay(self._model(), self._training, self.reason, weights)
+
     def _log(self, inputs: Inputs) -> Logged:
-        log = OperationLog()
-        recorder, given, outputs = self._call(inputs, log)
+        tape = _tape()
+        gates = EagerGates(tape)
+        log = OperationLog(gates)
+        with tape:
+            recorder, given, outputs = self._call(inputs, log)
         names = eager.input_names(self._model())
+        self._check_reads(log)
         starts = [log[tensor] for tensor in given]
         called = {address: log[tensor] for address, tensor in recorder.tensors.items()}
         main = log[_main(outputs)]
@@ -164,11 +132,27 @@ class Replay:
             main=main,
             unreachable=recorder.unreachable,
             places=recorder.places,
+            gates=gates.outer,
+            inner_gates=gates.inner,
         )
+
+    def _check_reads(self, log: OperationLog) -> None:
+        """Raise a `ModelError` if a weight's own variable is read, past the value in its place."""
+        handles = {id(getattr(weight, "_value", weight).handle): weight.path for weight, _ in self._weights}
+        taken = (tensor.value for op in log.operations for tensor in op.inputs)
+        read = {handles[id(value)] for value in taken if id(value) in handles}
+        if read:
+            raise ModelError(
+                "In a model that is called anew for each question, weights are exchanged where layers read "
+                f"them as variables of Keras. Received: {listed(sorted(read))}, read by a compiled function "
+                f"or as a variable of TensorFlow. Expected: a model that can be traced. {self.reason}"
+            )
 
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None) -> Reading:
         """Return the tensors at `wanted`, or all, and the outputs."""
-        return eager.look(self._model(), inputs, wanted, self._training)
+        recorder = Recorder(self._model(), is_settled=getattr(self._model(), "_called", False))
+        _, outputs = eager.call(self._model(), inputs, recorder, self._training, self._values())
+        return eager.eager_reading(self._model(), inputs, recorder, outputs, wanted)
 
     def checked_activation(
         self, inputs: Inputs, _known: Mapping[str, np.ndarray], score: Score = MAIN
@@ -178,24 +162,13 @@ class Replay:
         recorder, given, outputs = self._call(inputs, log)
         return _scores(log, outputs, self._placed(recorder, given), score)[1]
 
-    @property
-    def gates(self) -> int:
-        """An eager call takes no other rule."""
-        raise self._no_rule()
-
-    @property
-    def inner_gates(self) -> int:
-        """An eager call takes no other rule."""
-        raise self._no_rule()
-
     def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
         """Return the masked scores, and their gradients with respect to what is wanted; see `Source`."""
-        if asked.rule:
-            raise self._no_rule()
-        log = OperationLog()
+        tape = _tape()
+        log = OperationLog(EagerGates(tape, asked.rule) if asked.rule else None)
         watched: dict[str, Any] = {}
         spot = None if asked.edited is None else self._spot(inputs, asked.edited)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tape:
 
             def watch(address: str, tensor: Any) -> Any:
                 is_edited = address == asked.edited
@@ -227,12 +200,6 @@ class Replay:
         """
         return self.seen(inputs).places.get(address) if _may_be_made(address) else None
 
-    def _no_rule(self) -> ModelError:
-        return ModelError(
-            "ReLUs take another rule only in a model that can be traced. Received: one that is called anew "
-            f"for each question. {self.reason}"
-        )
-
     def _placed(self, recorder: Recorder, given: Sequence[Any]) -> dict[str, Any]:
         names = unnamed_inputs(eager.input_names(self._model()), len(given))
         return dict(zip(names, given, strict=True)) | recorder.tensors
@@ -261,9 +228,20 @@ class Replay:
     ) -> tuple[Recorder, list[Any], Any]:
         model = self._model()
         replace = replace or (lambda _, tensor: own_identity(tensor))
-        recorder = Recorder(model, replace=replace, hear=None if log is None else log.hear, put=put)
-        given, outputs = eager.call(model, inputs, recorder, self._training)
+        recorder = Recorder(model, replace=replace, log=log, put=put)
+        values = self._values()
+        if log is not None:
+            log.take([value for _, value in values])
+        given, outputs = eager.call(model, inputs, recorder, self._training, values)
         return recorder, given, outputs
+
+    def _values(self) -> list[tuple[Any, Any]]:
+        """Return the weights that are read as others, each with its value."""
+        return [(weight, tf.convert_to_tensor(other)) for weight, other in self._weights]
+
+
+def _tape() -> tf.GradientTape:
+    return tf.GradientTape(watch_accessed_variables=False)
 
 
 def _may_be_made(address: str | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,8 +14,10 @@ from .libraries import is_legacy
 
 
 @contextmanager
-def untouched(model: Any) -> Iterator[None]:
+def untouched(model: Any, values: Sequence[tuple[Any, Any]] = ()) -> Iterator[None]:
     """Call the model inside this block and nothing that a user can see changes.
+
+    Layers of Keras 3 read the other `values` that some weights are paired with; nobody else sees these.
 
     Updates of batch statistics, seeds, recurrent states and metrics go into a scope that is thrown
     away. Keras's open name scopes are put back: it leaves one open when TensorFlow refuses its
@@ -28,7 +30,7 @@ def untouched(model: Any) -> Iterator[None]:
     scopes = global_state.get_global_attribute("name_scope_stack", default=[], set_to_default=True)
     depth = len(scopes)
     try:
-        with keras.StatelessScope():
+        with keras.StatelessScope(state_mapping=values):
             yield
     finally:
         del scopes[depth:]

@@ -30,6 +30,7 @@ from .of_behaviour import (
     threads_do_not_meet,
 )
 from .of_changes import (
+    a_rule_for_relus_changes_no_score,
     an_edit_is_the_same_from_kept_activations,
     an_edit_that_changes_nothing_changes_nothing,
     gradients_are_slopes,
@@ -48,6 +49,7 @@ __all__ = [
     "CHECKS",
     "Check",
     "a_call_takes_what_its_inner_calls_take",
+    "a_rule_for_relus_changes_no_score",
     "a_sample_looks_the_same_alone",
     "an_edit_is_the_same_from_kept_activations",
     "an_edit_that_changes_nothing_changes_nothing",
@@ -77,6 +79,7 @@ CHECKS: tuple[Check, ...] = (
     an_edit_is_the_same_from_kept_activations,
     gradients_are_slopes,
     gradients_are_the_same_from_kept_activations,
+    a_rule_for_relus_changes_no_score,
     the_graph_is_one,
     a_call_takes_what_its_inner_calls_take,
     threads_do_not_meet,

@@ -12,6 +12,7 @@ from ..sources import Source
 from ..sources.inputs import Inputs
 from .comparing import CLOSE, agree, arrays_in, half_precision, require, same_outputs
 from .of_changes import (
+    a_rule_for_relus_changes_no_score,
     an_edit_that_changes_nothing_changes_nothing,
     gradients_are_the_same_from_kept_activations,
 )
@@ -49,7 +50,11 @@ def the_model_stays_as_it_was(source: Source, inputs: Inputs) -> float:
     version = source.weights_version()
     variables = getattr(getattr(source, "model", None), "variables", [])
     weights = [v.numpy() for v in variables]
-    for ask in (an_edit_that_changes_nothing_changes_nothing, gradients_are_the_same_from_kept_activations):
+    for ask in (
+        an_edit_that_changes_nothing_changes_nothing,
+        gradients_are_the_same_from_kept_activations,
+        a_rule_for_relus_changes_no_score,
+    ):
         ask(source, inputs)
     require(source.weights_version() == version, "the weights' version went up")
     pairs = zip(weights, [v.numpy() for v in variables], strict=True)

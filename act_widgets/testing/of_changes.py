@@ -107,6 +107,26 @@ def gradients_are_the_same_from_kept_activations(source: Source, inputs: Inputs)
     return max((agree(kept[a], whole[a], a, half_precision(reading)) for a in kept), default=0.0)
 
 
+def a_rule_for_relus_changes_no_score(source: Source, inputs: Inputs) -> float:
+    """Guided backpropagation and the deconvnet explain the same scores; without ReLUs, by the gradient."""
+    batch = inputs if source.is_indivisible else inputs.rows(0, 1)
+    reading = source.forward(batch)
+    if reading.main_output.dtype.kind != "f" or reading.main_output.shape[:1] != (batch.size,):
+        return 0.0
+    mask = _contrast(len(by_unit(reading.main_output)[0]), batch.size)
+    wanted = list(float_values(reading.values))[:1]
+    has_gates = source.gates(batch) or source.inner_gates(batch)
+    plain = source.gradients(batch, reading.values, BackwardPass(mask, wanted))
+    close, largest = half_precision(reading), 0.0
+    for rule in ("guided", "deconvnet"):
+        made = source.gradients(batch, reading.values, BackwardPass(mask, wanted, rule=rule))
+        require(set(made.values) == set(plain.values), f"by the rule '{rule}' others have a gradient")
+        pairs = {} if has_gates else {a: (made.values[a], g) for a, g in plain.values.items()}
+        pairs["the score"] = made.scores, plain.scores
+        largest = max(largest, *(agree(a, b, address, close) for address, (a, b) in pairs.items()))
+    return largest
+
+
 def _contrast(units: int, samples: int) -> np.ndarray:
     """Return the weights of ``first unit - last unit`` of the first sample."""
     mask = np.zeros((samples, units), np.float32)

@@ -18,10 +18,13 @@ from ..rendering.pictures import Picture, Scale
 from ..session import Session
 from . import text
 from .asked import Asked
+from .axis_sliders import AxisSliders
 from .base import View
 from .channel_view import fitted
 from .ground import Ground, ground_of
 from .kept import Kept
+from .map_slice import MapSlice, slice_of
+from .maps import photo_under, places_under
 from .recipe import of_control
 from .stage import Stage
 from .surface import Placed, Scene, Sheet, Surface
@@ -35,33 +38,63 @@ _FINE = 112
 _NOTICED, LONG = 1.0, 10.0
 
 
-@dataclass(frozen=True)
-class Overlay:
-    """A map and the input under it.
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """What is known of where a score comes from, before sliders choose what is drawn of it.
 
     Attributes
     ----------
-    array : (height, width) float32 ndarray
-        The map, raw, on the layer's grid.
-    large : Picture or None
-        The map interpolated to the input's size; None if no layer has one.
+    result : Attribution or None
+        The map; None if no layer has one, or it is not there yet.
+    sample : int
+        Whose it is.
     name : str
         The class explained.
     remark : str
         Method, layer, which scores were explained, and why the map is blank if it is.
-    colours : str
-        Name of the colour map.
-    ground : Ground
-        The input.
     """
 
-    array: np.ndarray
-    large: Picture | None
-    scale: Scale
-    ground: Ground
+    result: Attribution | None
+    sample: int
     name: str
     remark: str
-    colours: str
+
+    @property
+    def array(self) -> np.ndarray:
+        """The whole map, raw, on the layer's grid."""
+        return np.zeros((0, 0), np.float32) if self.result is None else self.result.maps[0]
+
+    @cached_property
+    def scale(self) -> Scale:
+        """The values at both ends of the colours, the same for all slices."""
+        return Scale(0.0, 0.0) if self.result is None else scale_of(self.result)
+
+    @property
+    def colours(self) -> str:
+        """Name of the colour map."""
+        return COLOURS if self.result is None else colours_of(self.result)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A map, or a slice of it, and the input under it.
+
+    Attributes
+    ----------
+    shown : MapSlice
+        What is drawn of the map.
+    large : Picture or None
+        The same interpolated to the input's size; None if no layer has a map.
+    ground : Ground
+        The input.
+    remark : str
+        What is to be said of both.
+    """
+
+    shown: MapSlice
+    large: Picture | None
+    ground: Ground
+    remark: str
 
     @cached_property
     def sheet(self) -> Sheet | None:
@@ -73,7 +106,8 @@ class AttributionView(View):
     """An attribution map for the chosen class, at the chosen layer, over the input.
 
     A layer without spatial axes has no map: the nearest one that has them is taken, and the view
-    says so.
+    says so. Of the map of a volume or an image sequence a slice is shown, and has a slider; colours mean
+    the same in all of them.
 
     Parameters
     ----------
@@ -91,23 +125,24 @@ class AttributionView(View):
             description="Opacity", min=0, max=1, step=0.05, value=_OPACITY, readout_format=".0%"
         )
         self._surface = Surface(_SIDE, _SIDE)
-        self._ground = Kept()
+        self._ground, self._overlay = Kept(), Kept()
         self._bar = ipywidgets.HTML()
         self._under = ipywidgets.HTML()
         super().__init__(session)
         self._opacity.observe(self._on_change, names=["value"])
 
     def build(self) -> list[ipywidgets.Widget]:
-        """Return the overlay, its opacity, its colour bar, and what it says."""
-        return [self._surface.face, self._opacity, self._bar, self._under]
+        """Return the sliders of a map with slices, the overlay, its opacity, its colour bar, what it says."""
+        self._sliders = AxisSliders(self)
+        return [self._sliders.widget, self._surface.face, self._opacity, self._bar, self._under]
 
     def key(self) -> Asked:
         """Return what the selection asks to have explained, and how."""
         return Asked.of(self.session)
 
-    def look(self) -> float:
-        """The opacity over the input."""
-        return self._opacity.value
+    def look(self) -> tuple:
+        """The opacity over the input, how axes are chosen, and where sliders stand."""
+        return self._opacity.value, self.session.axes.chosen, self.session.axes.places
 
     def is_ready(self, key: Asked) -> bool:
         """Whether activation and gradient can be looked up."""
@@ -126,56 +161,79 @@ class AttributionView(View):
         for part in key.steps(self.session):
             gone = time.monotonic() - start
             left = f" · about {duration(gone / part.share - gone)} left" if 0 < part.share < 1 else ""
-            yield Stage(self._overlay(key, part.result), part.share, part.words + left)
+            yield Stage(self._explained(key, part.result), part.share, part.words + left)
 
-    def _overlay(self, key: Asked, result: Attribution) -> Overlay:
+    def _explained(self, key: Asked, result: Attribution) -> Explained:
         """Return a map and what to say of it."""
-        chart = as_plane(result.maps[0])
-        scale = scale_of(chart, result)
-        colours = DIVERGING if result.signed else COLOURS
-        ground = self._ground_of(key.sample, colours)
-        large = resized(np.nan_to_num(chart), ground.rgb.shape[:2])
-        picture = Picture(pictures.quantised(large, scale), colours)
         name = self.session.target_name(key.target)
-        return Overlay(chart, picture, scale, ground, name, described(self.session, key, result), colours)
+        return Explained(result, key.sample, name, described(self.session, key, result))
 
-    def _without_map(self, key: Asked) -> Overlay:
-        ground = self._ground_of(key.sample, COLOURS)
+    def _without_map(self, key: Asked) -> Explained:
         words = "" if key.has_place else NO_MAPS
-        name = self.session.target_name(key.target)
-        return Overlay(np.zeros((0, 0), np.float32), None, Scale(0.0, 0.0), ground, name, words, COLOURS)
+        return Explained(None, key.sample, self.session.target_name(key.target), words)
 
-    def _ground_of(self, sample: int, colours: str) -> Ground:
-        """Return the input under a map; the same one as long as it does not change."""
-        photos = self.session.photos
-        wanted = self.session.version, sample, colours
-        return self._ground.get(wanted, lambda: ground_of(pictures.enlarged(photos[sample], _FINE), colours))
+    @property
+    def array(self) -> np.ndarray:
+        """The numbers on the screen: the map, or the slice of it that is shown."""
+        return self._shown_of(self._result(self.key())).array
 
-    def draw(self, result: Overlay) -> None:
+    def _shown_of(self, explained: Explained) -> MapSlice:
+        if explained.result is None:
+            return MapSlice(explained.array)
+        return slice_of(self.session, explained.result)
+
+    def _overlay_of(self, explained: Explained) -> Overlay:
+        """Return what is on the screen of a map; the same one as long as nobody moves a slider."""
+        shown, under = self._shown_of(explained), places_under(self.session)
+        wanted = explained, shown.axes, tuple(shown.sliders.items()), tuple(under.items())
+        return self._overlay.get(wanted, lambda: self._laid(explained, shown, under))
+
+    def _laid(self, explained: Explained, shown: MapSlice, under: dict[str, int]) -> Overlay:
+        """Return a map, or a slice of it, over the input."""
+        session, sample, colours = self.session, explained.sample, explained.colours
+        ground = self._ground.get(
+            (session.version, sample, colours, tuple(under.items())),
+            lambda: ground_of(pictures.enlarged(photo_under(session, sample), _FINE), colours),
+        )
+        large = None
+        if explained.result is not None:
+            fine = resized(np.nan_to_num(shown.array), ground.rgb.shape[:2])
+            large = Picture(pictures.quantised(fine, explained.scale), colours)
+        words = filter(None, [explained.remark, shown.words, shown.said_of_ground(under)])
+        return Overlay(shown, large, ground, " ".join(words))
+
+    def draw(self, result: Explained) -> None:
         """Show the input, and the map above it."""
-        box = fitted(result.ground.rgb.shape[:2], _SIDE)
+        overlay = self._overlay_of(result)
+        box = fitted(overlay.ground.rgb.shape[:2], _SIDE)
         placed = []
-        if result.sheet is not None:
-            placed = [Placed(result.sheet, box, opacity=self._opacity.value, smooth=True)]
+        if overlay.sheet is not None:
+            placed = [Placed(overlay.sheet, box, opacity=self._opacity.value, smooth=True)]
         size = round(box.width), round(box.height)
-        self._surface.show(size, Scene(placed), ground=result.ground.sheet)
-        self._bar.value = text.colour_bar(result.colours, result.scale) if result.large is not None else ""
-        self._under.value = text.caption(result.remark)
+        self._surface.show(size, Scene(placed), ground=overlay.ground.sheet)
+        self._sliders.show(overlay.shown.sliders)
+        self._bar.value = "" if overlay.large is None else text.colour_bar(result.colours, result.scale)
+        self._under.value = text.caption(overlay.remark)
         self.note(result.name)
 
-    def picture(self, result: Overlay) -> bytes:
+    def picture(self, result: Explained) -> bytes:
         """Return the overlay as a PNG."""
-        mixed = result.ground.rgb
-        if result.large is not None:
-            mixed = pictures.blended(mixed, result.large.rgb(), self._opacity.value)
+        overlay = self._overlay_of(result)
+        mixed = overlay.ground.rgb
+        if overlay.large is not None:
+            mixed = pictures.blended(mixed, overlay.large.rgb(), self._opacity.value)
         return pictures.png_of(pictures.enlarged(mixed, _SIDE))
 
-    def panels(self, result: Overlay) -> list[np.ndarray]:
+    def panels(self, result: Explained) -> list[np.ndarray]:
         """Return the overlay, its colour bar, and what it says."""
-        found = [*super().panels(result), charts.paragraph(result.remark)]
-        if result.large is not None:
+        found = [*super().panels(result), charts.paragraph(self._overlay_of(result).remark)]
+        if result.result is not None:
             found.insert(1, charts.colour_bar(result.colours, result.scale, text.ends(result.scale)))
         return found
+
+    def release(self) -> None:
+        """Let go of the axes that the sliders follow."""
+        self._sliders.close()
 
 
 def described(session: Session, asked: Asked, result: Attribution) -> str:
@@ -201,8 +259,9 @@ def remarks(result: Attribution) -> str:
     return " ".join([result.blank_reason(0) or "", *result.remarks]).strip()
 
 
-def scale_of(chart: np.ndarray, result: Attribution) -> Scale:
-    """Return the values at both ends of the colours: about zero for signed maps."""
+def scale_of(result: Attribution) -> Scale:
+    """Return the values at both ends of the colours of the first map: about zero for signed maps."""
+    chart = result.maps[0]
     finite = chart[np.isfinite(chart)]
     low, high = float(finite.min(initial=0)), float(finite.max(initial=0))
     if result.signed:
@@ -212,11 +271,9 @@ def scale_of(chart: np.ndarray, result: Attribution) -> Scale:
     return Scale(0.0, high)
 
 
-def as_plane(values: np.ndarray) -> np.ndarray:
-    """Return a map of any number of axes as two: sequences lie flat, volumes show their middle."""
-    while values.ndim > 2:
-        values = values[values.shape[0] // 2]
-    return np.ascontiguousarray(np.atleast_2d(values), np.float32)
+def colours_of(result: Attribution) -> str:
+    """Return the name of the colour map of a map."""
+    return DIVERGING if result.signed else COLOURS
 
 
 def duration(seconds: float) -> str:

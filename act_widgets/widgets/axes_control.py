@@ -6,8 +6,9 @@ from typing import Any
 
 import ipywidgets
 
-from ..rendering.axes import Axes, one_of
+from ..rendering.axes import Axes
 from . import text
+from .axis_sliders import AxisSliders
 from .base import View
 from .changing_list import ChangingList
 from .maps import Drawn
@@ -27,14 +28,17 @@ class AxesControl:
         self.list = ChangingList(hint="What the layer's axes are")
         self.list.face.add_class("aw-wide")
         self._offered: dict[str, tuple[str, Axes]] = {}
-        self.sliders: dict[str, ipywidgets.IntSlider] = {}
-        self._boxes = ipywidgets.VBox()
+        self._sliders = AxisSliders(view)
         self._remark = ipywidgets.HTML()
         self._shown: tuple | None = None
-        self.widget = ipywidgets.VBox([self.list.face, self._boxes, self._remark])
+        self.widget = ipywidgets.VBox([self.list.face, self._sliders.widget, self._remark])
         self.widget.add_class("aw-axes")
         self.list.observe(view.guarded(self._picked), names=["chosen"])
-        view.session.axes.observe(self._on_change, names=["chosen", "places"])
+
+    @property
+    def sliders(self) -> dict[str, ipywidgets.IntSlider]:
+        """The sliders, by the roles of their axes."""
+        return self._sliders.by_role
 
     def show(self, layer: str, drawn: Drawn) -> None:
         """Show what is drawn of a layer."""
@@ -47,34 +51,14 @@ class AxesControl:
         options = [(key, axes.words) for key, (_, axes) in self._offered.items()]
         with self._view.following():
             self.list.show(options, f"{drawn.axes.words} of {layer}")
-            for role in drawn.sliders:
-                if role not in self.sliders:
-                    self._add_slider(role)
-            for role, slider in self.sliders.items():
-                slider.layout.display = "" if role in drawn.sliders else "none"
-            for role, (place, length) in drawn.sliders.items():
-                self.sliders[role].max = length - 1
-                self.sliders[role].value = place
+        self._sliders.show(drawn.sliders)
         self._remark.value = text.caption(drawn.remark)
 
     def close(self) -> None:
         """Stop following the session."""
-        self._view.session.axes.unobserve(self._on_change, names=["chosen", "places"])
-
-    def _add_slider(self, role: str) -> None:
-        slider = ipywidgets.IntSlider(description=one_of(role).capitalize(), min=0, layout={"width": "auto"})
-        slider.observe(self._view.guarded(lambda change: self._moved(role, change)), names=["value"])
-        self.sliders[role] = slider
-        self._boxes.children = tuple(self.sliders.values())
+        self._sliders.close()
 
     def _picked(self, change: dict[str, Any]) -> None:
         if not self._view.is_following:
             layer, axes = self._offered[change["new"]]
             self._view.session.axes[layer] = axes
-
-    def _moved(self, role: str, change: dict[str, Any]) -> None:
-        if not self._view.is_following:
-            self._view.session.axes.move(role, change["new"], self.sliders[role].max + 1)
-
-    def _on_change(self, change: dict[str, Any]) -> None:
-        self._view.refresh()

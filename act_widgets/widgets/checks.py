@@ -11,12 +11,8 @@ from ..attribution import METHODS, Attribution
 from ..attribution.trust import DELETION, INSERTION, Curve, likeness
 from ..errors import ActWidgetsError
 from ..keys import Target
-from ..rendering import pictures
-from ..rendering.palettes import DIVERGING
-from ..rendering.pictures import Picture
 from ..session import Session
 from .asked import Asked
-from .attribution_view import COLOURS, as_plane, scale_of
 from .stage import Stage
 
 CURVES, SHUFFLED, OTHER, COMPLETE = "Curves", "Shuffled weights", "Another class", "Completeness"
@@ -30,7 +26,7 @@ class Checks:
     ----------
     result : Attribution or None
         What is checked; None for nothing.
-    maps : list of (str, Picture)
+    maps : list of (str, Attribution)
         The map, and those beside it, with their names.
     curves : list of Curve
         Deletion and insertion.
@@ -41,15 +37,10 @@ class Checks:
     """
 
     result: Attribution | None = None
-    maps: list[tuple[str, Picture]] = field(default_factory=list)
+    maps: list[tuple[str, Attribution]] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     are_probabilities: bool = False
-
-    @property
-    def array(self) -> np.ndarray:
-        """The map that is checked, on its own grid."""
-        return np.zeros((0, 0), np.float32) if self.result is None else as_plane(self.result.maps[0])
 
     @property
     def checked(self) -> Attribution:
@@ -58,7 +49,7 @@ class Checks:
         return self.result
 
     @property
-    def compared(self) -> list[tuple[str, Picture]]:
+    def compared(self) -> list[tuple[str, Attribution]]:
         """The map and those beside it; nothing while it is alone."""
         return self.maps if len(self.maps) > 1 else []
 
@@ -135,7 +126,7 @@ class Checker:
             "the map itself",
             Checks(
                 part.result,
-                [_named("this map", part.result)],
+                [("this map", part.result)],
                 are_probabilities=is_class and self.session.head.probabilities,
             ),
         )
@@ -218,10 +209,4 @@ def _beside(checks: Checks, name: str, result: Attribution, words: str) -> Check
         )
     else:
         finding = f"The map {words} is blank. {result.blank_reason(0) or ''}"
-    return replace(checks, maps=[*checks.maps, _named(name, result)]).found(finding)
-
-
-def _named(name: str, result: Attribution) -> tuple[str, Picture]:
-    chart = as_plane(result.maps[0])
-    colours = DIVERGING if result.signed else COLOURS
-    return name, Picture(pictures.quantised(chart, scale_of(chart, result)), colours)
+    return replace(checks, maps=[*checks.maps, (name, result)]).found(finding)

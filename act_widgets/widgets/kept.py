@@ -10,11 +10,11 @@ class Kept:
     """One thing, and what it was made for."""
 
     def __init__(self) -> None:
-        self._key: Hashable = object()
-        self._made: Any = None
+        self._kept: tuple[Hashable, Any] = object(), None
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return the thing that is kept for `key`, or make it."""
-        if self._key != key:
-            self._key, self._made = key, make()
-        return self._made
+        kept = self._kept  # another thread may ask for another one meanwhile
+        if kept[0] != key:
+            kept = self._kept = key, make()
+        return kept[1]

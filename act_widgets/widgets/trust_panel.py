@@ -8,7 +8,7 @@ import bqplot
 import ipywidgets
 import numpy as np
 
-from ..attribution import NO_MAPS
+from ..attribution import NO_MAPS, Attribution
 from ..attribution.trust import DELETION, INSERTION
 from ..rendering import charts, pictures
 from ..rendering.pictures import Picture
@@ -16,10 +16,12 @@ from ..rendering.ticks import ticks
 from ..session import Session
 from . import text
 from .asked import Asked
-from .attribution_view import LONG, duration
+from .attribution_view import LONG, colours_of, duration, scale_of
+from .axis_sliders import AxisSliders
 from .base import View
 from .channel_view import fitted
 from .checks import COMPLETE, CURVES, OTHER, SHUFFLED, Checker, Checks
+from .map_slice import MapSlice, slice_of
 from .parts import close_whole
 from .recipe import Setting
 from .stage import Stage
@@ -89,6 +91,7 @@ class TrustPanel(View):
         self._chart = ipywidgets.VBox()
         self._surface = Surface(3 * _SIDE + 2 * _GAP, _SIDE)
         self._names = ipywidgets.HTML()
+        self._slice = ipywidgets.HTML()
         self._under = ipywidgets.HTML()
         self._checker = Checker(session)
         super().__init__(session)
@@ -107,7 +110,9 @@ class TrustPanel(View):
     def build(self) -> list[ipywidgets.Widget]:
         """Return the switches, the curves, the maps side by side, and the findings."""
         wishes = ipywidgets.HBox(list(self._wishes.values()), layout={"flex_flow": "row wrap"})
-        found = ipywidgets.VBox([self._surface.face, self._names, self._under])
+        self._sliders = AxisSliders(self)
+        maps = [self._sliders.widget, self._surface.face, self._names, self._slice]
+        found = ipywidgets.VBox([*maps, self._under])
         shown = ipywidgets.HBox([self._chart, found])
         shown.add_class("aw-checks")
         return [wishes, shown]
@@ -117,9 +122,20 @@ class TrustPanel(View):
         wished = self.checks
         return (Asked.of(self.session) if wished else None), wished
 
-    def look(self) -> bool:
-        """Whether a layer's channel is explained in place of a class."""
+    def look(self) -> tuple:
+        """How axes are chosen and sliders stand, and whether a layer's channel is explained, not a class."""
+        axes = self.session.axes
+        return axes.chosen, axes.places, self._explains_channel
+
+    @property
+    def _explains_channel(self) -> bool:
         return bool(self.session.selection.target_layer)
+
+    @property
+    def array(self) -> np.ndarray:
+        """The map that is checked, on its own grid, or the slice of it that is shown."""
+        checked = self._result(self.key()).result
+        return np.zeros((0, 0), np.float32) if checked is None else slice_of(self.session, checked).array
 
     def is_ready(self, key: tuple) -> bool:
         """Whether nothing is to be checked."""
@@ -138,7 +154,7 @@ class TrustPanel(View):
 
     def draw(self, result: Checks) -> None:
         """Show what is known."""
-        self._wishes[OTHER].description = "Another channel" if self.look() else OTHER
+        self._wishes[OTHER].description = "Another channel" if self._explains_channel else OTHER
         self._draw_curves(result)
         self._draw_maps(result.compared)
         self._under.value = "".join(map(text.caption, result.findings))
@@ -157,8 +173,12 @@ class TrustPanel(View):
         axis.scale.min, axis.scale.max = result.heights
         axis.tick_values = ticks(*result.heights)
 
-    def _draw_maps(self, maps: list[tuple[str, Picture]]) -> None:
-        self._surface.face.layout.display = "" if maps else "none"
+    def _draw_maps(self, compared: list[tuple[str, Attribution]]) -> None:
+        self._surface.face.layout.display = "" if compared else "none"
+        shown = self._slice_of(compared)
+        self._sliders.show(shown.sliders)
+        self._slice.value = text.caption(shown.words) if shown.words else ""
+        maps = self._pictures_of(compared)
         if not maps:
             self._names.value = ""
             return
@@ -169,6 +189,14 @@ class TrustPanel(View):
         self._surface.show((width, round(max(s.height for s in sizes))), Scene(placed))
         self._names.value = text.columns([name for name, _ in maps], _GAP / width)
 
+    def _slice_of(self, compared: list[tuple[str, Attribution]]) -> MapSlice:
+        """Return what is drawn of the map that is checked; nothing while it is alone."""
+        return slice_of(self.session, compared[0][1]) if compared else MapSlice(np.zeros((0, 0), np.float32))
+
+    def _pictures_of(self, compared: list[tuple[str, Attribution]]) -> list[tuple[str, Picture]]:
+        """Return the maps as pictures, where the sliders stand."""
+        return [(name, _picture_of(slice_of(self.session, result), result)) for name, result in compared]
+
     def picture(self, result: Checks) -> bytes:
         """Return curves, maps and findings as a PNG."""
         parts = []
@@ -178,14 +206,20 @@ class TrustPanel(View):
             ]
             parts.append(charts.curves(drawn, result.heights))
         if result.compared:
-            parts.append(charts.beside([_captioned(*named) for named in result.compared]))
-        parts.append(charts.text_lines(result.findings or ["No check was asked for."]))
+            parts.append(charts.beside([_captioned(*named) for named in self._pictures_of(result.compared)]))
+        words = [*filter(None, [self._slice_of(result.compared).words]), *result.findings]
+        parts.append(charts.text_lines(words or ["No check was asked for."]))
         return pictures.png_of(charts.stacked(parts))
 
     def release(self) -> None:
-        """Free the chart if it is not shown."""
+        """Free the chart if it is not shown, and let go of the axes that the sliders follow."""
+        self._sliders.close()
         for part in (self._legend, self._figure):
             close_whole(part)
+
+
+def _picture_of(shown: MapSlice, result: Attribution) -> Picture:
+    return Picture(pictures.quantised(shown.array, scale_of(result)), colours_of(result))
 
 
 def _captioned(name: str, picture: Picture) -> np.ndarray:

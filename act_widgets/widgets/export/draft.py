@@ -18,6 +18,7 @@ from ...selection import Selection
 from ...session import Session
 from .. import text
 from ..asked import Asked
+from ..maps import photo_under, places_under
 from . import page
 from .layer import LayerFacts, facts_of, packed_layer
 from .overlay import method_of, packed_overlays
@@ -104,7 +105,7 @@ class Draft:
         lost = self._work.batch_size - len(self._entries)
         if lost:
             said.insert(0, f"{lost} of {self._work.batch_size} samples.")
-        if any(layer.has_sliders for layer in self._layers):
+        if any(layer.has_sliders for layer in self._layers) or places_under(self._shown):
             said.append("Other places along axes with a slider than those on the screen.")
         said += _not_offered(self._shown.selection)
         chosen, taken = self._shown.selection.method, method_of(self._shown)[0]
@@ -163,7 +164,7 @@ class Draft:
         classes = self._classes(sample)
         entry = {
             "number": sample,
-            "photo": photo_url(self._shown.photos[sample], self._plan.photo),
+            "photo": photo_url(photo_under(self._shown, sample), self._plan.photo),
             "values": base64.b64encode(self._values(sample).tobytes()).decode("ascii"),
             "classes": classes,
         }

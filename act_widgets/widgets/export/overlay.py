@@ -11,11 +11,11 @@ import numpy as np
 
 from ...attribution import METHODS, NO_MAPS
 from ...errors import ActWidgetsError
-from ...rendering.palettes import DIVERGING
 from ...rendering.pictures import quantised, resampled
 from ...session import Session
 from ..asked import Asked
-from ..attribution_view import COLOURS, as_plane, remarks, scale_of, statement
+from ..attribution_view import colours_of, remarks, scale_of, statement
+from ..map_slice import slice_of
 from .packing import as_json, packed, shrunk
 
 QUICK = "grad_cam"
@@ -68,18 +68,17 @@ def _entry(session: Session, asked: Asked, side: int | None) -> tuple[dict[str, 
     except ActWidgetsError as error:
         return _without_map(str(error))
     result = last.result
-    chart = as_plane(result.maps[0])
-    scale = scale_of(chart, result)
-    small = resampled(np.nan_to_num(chart)[None], [shrunk(n, side) for n in chart.shape])[0]
+    shown, scale = slice_of(session, result), scale_of(result)
+    small = resampled(np.nan_to_num(shown.array)[None], [shrunk(n, side) for n in shown.array.shape])[0]
     entry = {
         "layer": result.layer,
         "h": small.shape[0],
         "w": small.shape[1],
         "low": scale.low,
         "high": scale.high,
-        "colours": DIVERGING if result.signed else COLOURS,
+        "colours": colours_of(result),
         "said": statement(session, result),
-        "more": remarks(result),
+        "more": " ".join(filter(None, [remarks(result), shown.words])),
     }
     return entry, quantised(small, scale).tobytes()
 
