@@ -81,7 +81,6 @@ class GraphView {
   build(el) {
     html(el, "style", "", STYLE);
     this.root = html(el, "div", "actw-graph");
-    this.root.dataset.lmSuppressShortcuts = "true"; // JupyterLab must not take Enter, arrows or + from us
     this.search = new Search(this.root, () => this.names(), (address) => this.seek(address));
     this.stage = html(this.root, "div", "stage");
     this.svg = svg(this.stage, "svg", { tabindex: -1, role: "group", "aria-label": "Model graph" });
