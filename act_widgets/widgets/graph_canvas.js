@@ -65,6 +65,12 @@ const STYLE = `
   vertical-align: -1px; border: 1px solid var(--jp-ui-font-color2, #616161); box-sizing: border-box; }
 `;
 
+// What is seen of an item: of a frame its name.
+const spot = ({ box, head }) => (head ? { ...box, height: 20 } : box);
+
+const isInside = ({ x, y }, frame) =>
+  x > frame.x && x < frame.x + frame.width && y > frame.y && y < frame.y + frame.height;
+
 // One displayed copy of the widget.
 class GraphView {
   constructor(state, el) {
@@ -132,8 +138,8 @@ class GraphView {
     const { nodes = [], frames = [], edges = [], width = 1, height = 1 } = drawing;
     const same = this.drawing !== undefined && this.drawing.name === drawing.name;
     this.root.style.height = `${this.state.get("height")}px`;
+    const [left, around] = [this.focused, (this.drawing || {}).frames];
     this.drawing = drawing;
-    const focused = this.svg.contains(this.svg.getRootNode().activeElement) && this.current && this.current.address;
     this.items = new Map(); // address -> what stands for it
     this.current = undefined;
     this.order = []; // what the keyboard walks through, from top to bottom
@@ -150,7 +156,7 @@ class GraphView {
     this.place(same);
     this.highlight(this.state.get("selected"));
     this.encircle(this.mark, this.marked);
-    if (focused && this.find(focused)) this.elementOf(this.find(focused)).focus({ preventScroll: true });
+    if (left) this.take(this.heir(left, around));
   }
 
   addNode(node) {
@@ -165,7 +171,7 @@ class GraphView {
     // A group with several results keeps a node of its own, which has the address already.
     const choose = () => frame.selectable && this.select(frame.address);
     this.add(frame.address, frame, (sheet) => drawHead(sheet, frame), choose).head = true;
-    this.order.push({ address: frame.address, box: { x: frame.x, y: frame.y, width: 20, height: 20 },
+    this.order.push({ address: frame.address, box: { x: frame.x, y: frame.y, width: 20, height: 20 }, closes: true,
                       make: (sheet) => drawClose(sheet, frame), action: () => this.toggle(frame.address, false) });
   }
 
@@ -202,11 +208,13 @@ class GraphView {
 
   // Tell of what the keyboard is at as of what is under the pointer.
   describe() {
-    const { box, element, head } = this.current || {};
-    if (!element || !box.facts || !element.matches(":focus-visible")) return this.tip.hide();
+    const { element } = this.current || {};
+    if (!element || !element.matches(":focus-visible")) return this.tip.hide();
+    const box = spot(this.current);
+    if (!box.facts || !this.camera.shows(box)) return this.tip.hide();
     const { x, y, scale } = this.camera;
-    const [left, top, height] = [x + box.x * scale, y + box.y * scale, head ? 20 : box.height];
-    this.tip.show(this.current, { left, top, right: left + box.width * scale, bottom: top + height * scale });
+    const [left, top] = [x + box.x * scale, y + box.y * scale];
+    this.tip.show(this.current, { left, top, right: left + box.width * scale, bottom: top + box.height * scale });
   }
 
   drawLegend({ legend = [], scale }) {
@@ -249,8 +257,7 @@ class GraphView {
 
   // The topmost box inside a frame.
   first(frame) {
-    const inside = ({ x, y }) => x > frame.x && x < frame.x + frame.width && y > frame.y && y < frame.y + frame.height;
-    const boxes = (this.drawing.nodes || []).filter(inside);
+    const boxes = (this.drawing.nodes || []).filter((box) => isInside(box, frame));
     return boxes.reduce((top, box) => (!top || box.y < top.y ? box : top), undefined);
   }
 
@@ -283,7 +290,7 @@ class GraphView {
       if (edge.element) edge.element.setAttribute("class", [edge.source, edge.target].includes(address) ? "near" : "");
     }
     this.encircle(this.ring, address);
-    this.makeCurrent(chosen || this.current || this.order[0]);
+    this.makeCurrent(this.focused || chosen || this.current || this.order[0]);
   }
 
   encircle(ring, address) {
@@ -319,7 +326,7 @@ class GraphView {
 
   fly(address) {
     const entry = this.find(address);
-    if (entry) this.camera.fly(entry.head ? { ...entry.box, height: 20 } : entry.box);
+    if (entry) this.camera.fly(spot(entry));
     this.encircle(this.mark, address);
   }
 
@@ -334,6 +341,21 @@ class GraphView {
     const { left, top } = this.stage.getBoundingClientRect();
     const [x, y] = [event.clientX - left, event.clientY - top];
     return { left: x, right: x, top: y, bottom: y };
+  }
+
+  // What the keyboard is at just now. It stays on the page, however far away: it would take the focus with it.
+  get focused() {
+    const { activeElement } = this.svg.getRootNode();
+    return this.svg.contains(activeElement) ? activeElement.thing : undefined;
+  }
+
+  // What stands in a new drawing for an item of the one before: itself, or else the group around it.
+  heir(item, frames) {
+    const itself = this.order.find(({ address, closes }) => address === item.address && closes === item.closes);
+    if (itself || this.find(item.address)) return itself || this.find(item.address);
+    const around = frames.filter((frame) => isInside(item.box, frame) && this.find(frame.address));
+    const inmost = around.reduce((frame, other) => (!frame || other.y > frame.y ? other : frame), undefined);
+    return inmost ? this.find(inmost.address) : this.current;
   }
 
   // Tab reaches one layer at a time; the arrow keys walk on from it.
@@ -439,8 +461,13 @@ class GraphView {
 
   focus(entry) {
     if (!entry) return;
-    this.camera.reveal(entry.head ? { ...entry.box, height: 20 } : entry.box);
-    this.elementOf(entry).focus({ preventScroll: true });
+    this.camera.reveal(spot(entry));
+    this.take(entry);
+  }
+
+  // Have an item take the focus; where there is none, the empty panel does.
+  take(entry) {
+    (entry ? this.elementOf(entry) : this.svg).focus({ preventScroll: true });
   }
 }
 
