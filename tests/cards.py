@@ -235,7 +235,7 @@ class Told:
         view.on_drawn(self._note)
 
     def _note(self) -> None:
-        stage = self._view._latest[1]
+        stage = self._view._results.latest[1]
         with self._changed:
             self.rows.append((stage.result.array, self._view._busy.value, self._view._stop.description))
             self._changed.notify_all()

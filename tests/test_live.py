@@ -55,7 +55,7 @@ class Seen:
     def _note(self) -> None:
         step = step_of(self.view)
         if step:
-            self.arrays[step] = self.view._latest[1].result.array.copy()
+            self.arrays[step] = self.view._results.latest[1].result.array.copy()
 
     def _note_end(self, change) -> None:
         if self.arrays and not step_of(self.view):
@@ -72,7 +72,7 @@ def shows_the_model_now(view: aw.FeatureMaps, model: keras.Model) -> None:
     assert view.is_settled
     layer, sample = view.selection.layer, view.selection.sample
     now = aw.capture(model, view.session.inputs, layer)[view.session.tap(layer).address][sample]
-    np.testing.assert_array_equal(view._latest[1].result.array, np.moveaxis(now, -1, 0))
+    np.testing.assert_array_equal(view._results.latest[1].result.array, np.moveaxis(now, -1, 0))
 
 
 # --- it follows, and says which step it shows ---

@@ -430,7 +430,7 @@ def test_a_sample_without_a_point_is_told():
     assert "Left out, for NaN or infinity: sample 4." in caption_of(view)
     assert "Sample 4, which is chosen, has no point." in caption_of(view)
     assert np.isnan(np.frombuffer(view._scatter.places, "<f4").reshape(-1, 2)[4]).all()
-    assert sum(entry.points for entry in view._latest[1].result.plot.legend) == 8
+    assert sum(entry.points for entry in view._results.latest[1].result.plot.legend) == 8
     view.close()
 
 

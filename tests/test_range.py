@@ -425,11 +425,11 @@ def test_fields_choose_a_range_and_a_wrong_one_is_told_once():
 
 def test_a_range_computes_nothing_anew():
     session, *views = shown(steps(), "FeatureMaps", "ChannelView", "Histogram")
-    results = [view._latest[1].result for view in views]
+    results = [view._results.latest[1].result for view in views]
     told = [view._surface.scene["placed"][0] for view in views[:2]]
     for low in range(5):
         session.selection.value_range = (low, 20)
-    assert all(view._latest[1].result is result for view, result in zip(views, results, strict=True))
+    assert all(view._results.latest[1].result is result for view, result in zip(views, results, strict=True))
     assert [view._surface.scene["placed"][0] for view in views[:2]] == told
 
 

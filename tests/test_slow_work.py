@@ -71,7 +71,7 @@ def test_no_choice_waits_for_a_pass_that_is_under_way(gate, budget):
         assert "aw-old" not in view._dom_classes
     expected = explorer.session.edit("first", [1])[3]
     np.testing.assert_allclose(
-        explorer.views.predictions._latest[1].result.after, expected, rtol=1e-4, atol=1e-6
+        explorer.views.predictions._results.latest[1].result.after, expected, rtol=1e-4, atol=1e-6
     )
     explorer.close()
 
@@ -141,7 +141,7 @@ def test_of_choices_made_while_the_model_is_slow_the_newest_alone_is_computed(ga
     settle(session)
     assert gate.calls == calls + 2
     np.testing.assert_allclose(
-        view._latest[1].result.after, session.edit("first", [5])[0], rtol=1e-4, atol=1e-6
+        view._results.latest[1].result.after, session.edit("first", [5])[0], rtol=1e-4, atol=1e-6
     )
     view.close()
 
@@ -194,7 +194,7 @@ def test_after_the_weights_changed_a_choice_does_not_wait_for_the_model_and_show
     session.selection.layer = "last"
     maps, view = aw.FeatureMaps(session), aw.Predictions(session)
     settle(session)
-    shown = [maps._latest[1].result.array.copy(), view._rows.value]
+    shown = [maps._results.latest[1].result.array.copy(), view._rows.value]
     drawn: list[str] = []
     for one in (maps, view):
         one.on_drawn(lambda: drawn.append("a view"))

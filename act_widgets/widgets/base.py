@@ -18,6 +18,7 @@ from . import recipe, text
 from .dated import Dated
 from .live import live_of
 from .parts import parts_of
+from .results import Results
 from .stage import Stage
 from .worker import worker_of
 
@@ -60,8 +61,7 @@ class View(Dated):
         self._wanted: Key | None = None
         self._wishing = threading.RLock()
         self._shown: Hashable = None
-        self._latest: tuple[Hashable, Stage] = (None, Stage(None))
-        self._running: tuple[Hashable, Iterator[Stage]] = (None, iter(()))
+        self._results = Results(self.stages)
         self._turn = threading.RLock()
         self._drawn_at = -_SELDOM
         # What was told to go on: of the model's next step it need not be told again.
@@ -137,8 +137,9 @@ class View(Dated):
     def _panels(self, compute: bool) -> list[np.ndarray]:
         if compute:
             return self.panels(self._result(self.key()))
-        wanted, (known, stage) = self._wanted, self._latest
-        if wanted is not None and known == wanted[:2] and not stage.is_empty:
+        wanted = self._wanted
+        stage = None if wanted is None else self._results.find(wanted[:2])
+        if stage is not None:
             return self.panels(stage.result)
         return [charts.paragraph(self._failure or f"Not there yet: {self.working}.")]
 
@@ -207,7 +208,7 @@ class View(Dated):
         self.session.unobserve(self._on_change, names=["version", "outdated", "silenced"])
         live_of(self.session).leave(self)
         worker_of(self.session).withdraw(id(self))
-        self._latest, self._running = (None, Stage(None)), (None, iter(()))
+        self._results.forget()
         self.release()
         for part in parts_of(self):
             part.close()
@@ -218,35 +219,18 @@ class View(Dated):
 
     def _result(self, key: Hashable) -> Any:
         """Return what is on the screen for a key, or all of it if that is nothing yet."""
-        known, stage = self._latest
-        if known != (self._edition, key) or stage.is_empty:
+        stage = self._results.find((self._edition, key))
+        if stage is None:
             with self.session.reading():
                 *_, stage = self.stages(key)
-                self._latest = (self.session.version, key), stage
+                self._results.keep((self.session.version, key), stage)
         return stage.result
 
     def _is_there(self, key: Key) -> bool:
         """Whether a key can be drawn without asking the model."""
-        return key[0] is not None and (self._is_known(key[:2]) or self.is_ready(key[1]))
-
-    def _is_known(self, key: tuple[int | None, Hashable]) -> bool:
-        """Whether what is to be shown for a key is there: the last stage, or one that was stopped at."""
-        known, stage = self._latest
-        return known == key and (stage.is_whole or self._stop.value)
-
-    def _advance(self, key: tuple[int | None, Hashable]) -> Stage:
-        """Return the next stage for a key; the latest if there is no more, or the work is stopped."""
-        if self._is_known(key):
-            return self._latest[1]
-        running, stages = self._running
-        if running != key:
-            stages = self.stages(key[1])
-            self._running = key, stages
-        stage = next(stages)
-        self._latest = key, stage
-        if stage.is_whole:
-            self._running = (None, iter(()))
-        return stage
+        if key[0] is None:
+            return False
+        return self._results.is_known(key[:2], self._stop.value) or self.is_ready(key[1])
 
     def _work_on(self) -> None:
         """Go on with what is wanted now: it may be something else than when the job was queued."""
@@ -297,7 +281,7 @@ class View(Dated):
             if key != self._wanted or self._is_given_up(key):
                 return
             try:
-                stage = self._advance(key[:2])
+                stage = self._results.advance(key[:2], self._stop.value)
                 if key != self._wanted or self._is_given_up(key):
                     return
                 if not self._is_due(stage):
@@ -309,10 +293,10 @@ class View(Dated):
                 self.remove_class("aw-blank")
                 self.tell_step()
             except MovedOnError:
-                self._running = (None, iter(()))
+                self._results.give_up()
                 raise
             except Exception as error:  # the boundary: shown in the card
-                self._running = (None, iter(()))
+                self._results.give_up()
                 if key == self._wanted:
                     self._show_error(error)
                 return

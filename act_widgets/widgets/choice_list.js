@@ -25,12 +25,11 @@ function draw(state, el) {
   const own = Math.random().toString(36).slice(2); // Each list runs a script of its own: none can count them.
   const label = state.get("label");
   el.classList.add("aw-choices");
-  // JupyterLab would take arrows and letters for itself.
-  el.dataset.lmSuppressShortcuts = "true";
   const head = made("div", "aw-choices-head");
   const search = made("input", "aw-choices-search", {
     type: "search", placeholder: state.get("hint"), "aria-label": `Search ${label}`, spellcheck: "false",
   });
+  search.dataset.lmSuppressShortcuts = "true"; // Keys of the box are not JupyterLab's; for the tree see keys.js.
   const back = step("▲", `Previous ${label}`, -1);
   const on = step("▼", `Next ${label}`, 1);
   const found = made("span", "aw-choices-found", { role: "status" });

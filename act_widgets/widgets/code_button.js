@@ -1,5 +1,5 @@
 // A button that shows code and copies it. The code is asked for when it is wanted.
-// Beside it: the keys of the lists in cards, and the names of what is in its card (names.js stands before this).
+// Beside it: the keys of what is in cards, and the names of it (keys.js and names.js stand before this).
 
 function element(name, properties, attributes = {}) {
   const made = Object.assign(document.createElement(name), properties);
@@ -14,13 +14,6 @@ async function copied(box) {
   } catch {
     // Not allowed, or the page is not served safely: the old way needs a selection.
     return document.execCommand('copy');
-  }
-}
-
-// JupyterLab takes the keys of a list for itself, also while the list has the focus, unless the list objects.
-function objects(event) {
-  if (event.target.matches?.('.aw-card select')) {
-    event.target.setAttribute('data-lm-suppress-shortcuts', 'true');
   }
 }
 
@@ -79,11 +72,11 @@ function draw(state, el) {
   button.addEventListener('click', ask);
   panel.addEventListener('keydown', key);
   state.on('change:answered', answer);
-  document.addEventListener('focusin', objects);
+  const endKeys = keepKeys();
   const endNames = keepNamed(el);
   return () => {
+    endKeys();
     endNames();
     state.off('change:answered', answer);
-    document.removeEventListener('focusin', objects);
   };
 }

@@ -16,8 +16,8 @@ class CodeButton(Faced):
     The code is made when it is asked for, so that nothing is sent while somebody clicks through channels.
     A browser that does not let the page copy is told of: the code is selected, and the keyboard copies it.
 
-    It is on every card, so its script also keeps the keys of the card's lists from JupyterLab's shortcuts,
-    and gives names to the card's pictures and controls: see ``docs/decisions/0013``.
+    It is on every card, so its script also keeps the keys of the card's controls from the notebook's
+    shortcuts, and gives names to the card's pictures and controls: see ``docs/decisions/0011`` and ``0013``.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class CodeButton(Faced):
         Returns the code.
     """
 
-    script = f"{script_of('names.js')}\n{script_of('code_button.js')}"
+    script = "\n".join(script_of(f"{part}.js") for part in ("keys", "names", "code_button"))
 
     asked = traitlets.Int(0).tag(sync=True)
     """How often the page asked for the code."""

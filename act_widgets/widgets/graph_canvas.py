@@ -9,6 +9,9 @@ import traitlets
 
 from .face import Faced, script_of
 
+# In the order in which each is made of those before.
+_PARTS = ("camera", "items", "style", "tip", "search", "panel", "pointer", "keyboard", "canvas")
+
 
 class GraphCanvas(Faced):
     """Show a drawing as SVG and tell Python what was clicked.
@@ -21,9 +24,7 @@ class GraphCanvas(Faced):
     """
 
     # One job each; they share their names as parts of one script.
-    script = "\n".join(
-        script_of(f"graph_{part}.js") for part in ("camera", "items", "tip", "search", "canvas")
-    )
+    script = "\n".join(script_of(f"graph_{part}.js") for part in _PARTS)
 
     drawing = traitlets.Dict().tag(sync=True)
     """What to show: ``dict``, as `act_widgets.rendering.graph_svg.describe` returns it.

@@ -59,6 +59,12 @@ function extent(path) {
   return { x, y, width: Math.max(...xs) - x, height: Math.max(...ys) - y };
 }
 
+// What is seen of an item: of a frame its name.
+const spot = ({ box, head }) => (head ? { ...box, height: 20 } : box);
+
+const isInside = ({ x, y }, frame) =>
+  x > frame.x && x < frame.x + frame.width && y > frame.y && y < frame.y + frame.height;
+
 // Things with a place in the drawing, of which those near the panel are elements of the page.
 class Items {
   constructor(camera, layer) {

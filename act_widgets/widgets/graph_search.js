@@ -8,6 +8,7 @@ class Search {
     this.field = html(this.root, "input");
     Object.assign(this.field, { type: "search", placeholder: "find in the graph" });
     this.field.setAttribute("aria-label", "Find in the graph");
+    this.field.dataset.lmSuppressShortcuts = "true"; // Shift+Enter is not JupyterLab's; for the drawing see keys.js
     this.count = html(this.root, "span", "count");
     this.count.setAttribute("role", "status");
     this.steps = [["▲", "Previous match", -1], ["▼", "Next match", 1]].map(([sign, label, step]) => {

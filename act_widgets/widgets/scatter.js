@@ -18,9 +18,8 @@ function numbers(view, Kind) {
 
 function draw(state, el) {
   el.classList.add('aw-scatter');
-  // JupyterLab would take the arrows for itself.
   const stage = made('div', 'aw-scatter-stage', {
-    tabindex: '0', role: 'slider', 'data-lm-suppress-shortcuts': 'true', 'aria-label': 'Sample, by its point',
+    tabindex: '0', role: 'slider', 'aria-label': 'Sample, by its point',
     'aria-description': 'Arrow keys choose the nearest sample in their direction, Page Up and Page Down the one before and after.',
   });
   const canvas = made('canvas', 'aw-points', { 'aria-hidden': 'true' });

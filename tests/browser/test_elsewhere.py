@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from playwright.sync_api import Browser, expect
+import pytest
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.choices import EVERY_CHOICE
-from tests.browser.digits import DIGITS, settle
+from tests.browser.digits import DIGITS, card, settle
 from tests.browser.front import Front
 from tests.browser.lab import Lab
 from tests.browser.server import JupyterServer
@@ -18,6 +19,18 @@ from tests.browser.test_explorer import (
     settled_pictures,
 )
 from tests.browser.voila import Voila
+
+# Card and role of a control, a key and the one that goes back, and what they choose.
+KEYS = (
+    ("ChannelSlider", "slider", "ArrowRight", "ArrowLeft", "ex.selection.channel"),
+    ("ChannelSlider", "combobox", "ArrowDown", "ArrowUp", "ex.selection.order"),
+    ("SamplePicker", "slider", "ArrowUp", "ArrowDown", "ex.selection.sample"),
+    ("Projection", "slider", "PageDown", "PageUp", "ex.selection.sample"),
+    ("AttributionView", "slider", "ArrowLeft", "ArrowRight", "ex.views.attribution.opacity"),
+    ("MethodPicker", "combobox", "ArrowDown", "ArrowUp", "ex.selection.method"),
+    ("LayerPicker", "tree", "ArrowDown", "ArrowUp", "ex.selection.layer"),
+    ("ClassSelector", "tree", "ArrowDown", "ArrowUp", "ex.selection.target"),
+)
 
 
 def assert_every_choice_is_followed(front: Front) -> None:
@@ -44,6 +57,46 @@ def test_notebook_7_follows_every_choice_and_draws_all_again_after_a_reload(note
     notebook7.until(lambda: notebook7.value("ex.selection.layer") == "block1_relu")
     assert_channel_view_is_true(notebook7)
     notebook7.check()
+
+
+def saves(page: Lab, control: Locator, before: str) -> bool:
+    """Whether Ctrl+S saves what was run, while a control has the focus; not while the notebook is saving."""
+    control.press("Control+s")
+    return page.path.read_text() != before
+
+
+@pytest.mark.parametrize("front", ["lab", "notebook7"])
+def test_a_control_has_its_keys_and_the_notebook_all_others(front: str, request: pytest.FixtureRequest):
+    page: Lab = request.getfixturevalue(front)
+    page.set_viewport(1600, 1600)
+    page.show(DIGITS, "1")
+    page.python("ex.views.projection.method = 'pca'")
+    settle(page)
+    cells = page.page.locator(".jp-Notebook-cell")
+    for name, role, there, back, chosen in KEYS:
+        control = card(page, name).get_by_role(role).first
+        before = page.value(chosen)
+        control.press(there)
+        page.until(lambda chosen=chosen, before=before: page.value(chosen) != before)
+        control.press(back)
+        page.until(lambda chosen=chosen, before=before: page.value(chosen) == before)
+        expect(control).to_be_focused()
+        settle(page)
+
+    graph = card(page, "GraphView")
+    graph.get_by_role("button", pressed=True).focus()
+    page.page.keyboard.press("ArrowDown")
+    page.page.keyboard.press("Enter")
+    page.until(lambda: page.value("ex.selection.layer") != "block1_relu")
+    page.until(lambda: graph.get_by_role("button", pressed=True).evaluate("e => e.matches(':focus')"))
+    assert cells.count() == 2
+
+    for name, role in (("ChannelSlider", "slider"), ("ChannelSlider", "combobox"), ("LayerPicker", "tree")):
+        control = card(page, name).get_by_role(role).first
+        page.run(1)
+        before = page.path.read_text()
+        control.press("ArrowDown")
+        page.until(lambda control=control, before=before: saves(page, control, before))
 
 
 def test_voila_follows_every_choice(server: JupyterServer, browser: Browser):

@@ -146,6 +146,55 @@ def test_the_keyboard_keeps_its_place_in_the_overview(opened) -> None:
     assert graph.is_in_sight("dense_503")
 
 
+FOCUSED = "document.activeElement.ariaLabel ?? document.activeElement.tagName"
+
+
+@pytest.mark.parametrize("length", [20, 1000])
+def test_the_keyboard_keeps_its_place_when_another_layer_is_selected_far_away(opened, length: int) -> None:
+    graph = opened(lay_out(chain(length)), selected="dense_10")
+    graph.box("dense_10").focus()
+    graph.page.keyboard.press("ArrowUp")
+    tip = graph.page.get_by_role("tooltip")
+    expect(tip).to_contain_text("dense_9")
+    far = f"dense_{length - 1}"
+    graph.set(selected=far)
+    assert graph.is_in_sight(far)
+    expect(tip).to_be_hidden()
+    assert graph.page.evaluate(FOCUSED).startswith("dense_9,")
+    for name in ("Show the whole graph", "Readable size"):
+        graph.page.get_by_role("button", name=name).evaluate("button => button.onclick()")
+        assert graph.page.evaluate(FOCUSED).startswith("dense_9,")
+    graph.page.keyboard.press("ArrowDown")
+    assert graph.page.evaluate(FOCUSED).startswith("dense_10,")
+    assert graph.is_in_sight("dense_10")
+    # Nothing is left behind once the keyboard goes on.
+    graph.page.get_by_label("Find in the graph").focus()
+    graph.set(selected=far)
+    assert graph.is_in_sight(far)
+    assert graph.box("dense_9").count() == (length == 20)
+
+
+def test_the_keyboard_finds_what_stands_for_its_box_in_another_drawing(opened) -> None:
+    graph = opened(lay_out(RESNET, {"b2_*", "b9_*"}), selected="b9_c2")
+    graph.box("b2_c1").focus()
+    for drawing, name in (
+        (lay_out(RESNET, {"b2_*"}), "b2_c1,"),  # itself
+        (lay_out(RESNET), "b2_*,"),  # the group that was closed over it
+        (lay_out(RESNET, {"b2_*"}), "b2_*,"),
+    ):
+        graph.set(drawing=describe(drawing))
+        assert graph.page.evaluate(FOCUSED).startswith(name)
+    close = "Close b2_*"
+    graph.page.get_by_role("button", name=close).focus()
+    graph.set(drawing=describe(lay_out(RESNET, {"b2_*", "b9_*"})))
+    assert graph.page.evaluate(FOCUSED).startswith(close)
+    # Another model has nothing of it: what is selected there, or the first.
+    graph.set(drawing=describe(lay_out(chain(20))), selected="dense_3")
+    assert graph.page.evaluate(FOCUSED).startswith("dense_3,")
+    graph.set(drawing={})
+    assert graph.page.evaluate(FOCUSED) == "Model graph"
+
+
 def test_a_layer_that_the_keyboard_is_at_says_what_is_known_of_it(opened) -> None:
     values = {node.address: float(i) for i, node in enumerate(RESNET.nodes)}
     graph = opened(lay_out(RESNET, {"b0_*"}), Tones(RESNET, "time", "ms", values, {}))

@@ -87,7 +87,7 @@ def test_an_interrupted_training_leaves_the_explorer_current(lab: Lab):
     expect(head).not_to_contain_text("step", timeout=60_000)
     settle(lab)
     assert not lab.value("ex.session.stale")
-    shown = "ex.views.feature_maps._latest[1].result.array"
+    shown = "ex.views.feature_maps._results.latest[1].result.array"
     now = "aw.capture(model, LOOKED_AT, 'conv')['conv'][0].transpose(2, 0, 1)"
     assert lab.value(f"abs({shown} - {now}).max()") < 1e-6
     lab.check()
