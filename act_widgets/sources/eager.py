@@ -41,7 +41,7 @@ def call(
     try:
         with untouched(model, values), intercept(recorder, model):
             given = recorder.given(unnamed_inputs(input_names(model), len(tensors)), tensors)
-            outputs = model(inputs.pack(given), training=training)
+            outputs = inputs.call(model, given, training)
             recorder.list_uncalled()
             return given, outputs
     except ModelError:

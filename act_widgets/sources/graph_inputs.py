@@ -68,7 +68,8 @@ def read_fed(given: Any, raw: RawGraph, name: str) -> FedInputs:
     check_batch(arrays)
     for array, spec in zip(arrays, fed, strict=True):
         _check_shape(array, spec)
-    return FedInputs(arrays, structure, tuple(spec.name for spec in fed), settings)
+    names = tuple(spec.name for spec in fed)
+    return FedInputs(arrays, structure, names=names, settings=settings)
 
 
 def example_fed(raw: RawGraph, name: str) -> FedInputs:

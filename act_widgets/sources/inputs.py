@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import InputError, listed
+from .input_arguments import arguments_of, in_arguments
 
 
 class Spec(NamedTuple):
@@ -35,10 +36,13 @@ class Inputs:
         Each ``(batch, ...)``, in the order of ``keras.tree.flatten``.
     structure : list, tuple, dict or None
         A nest with None for each array, or None for a single array.
+    are_arguments : bool
+        Whether the structure's parts are arguments of the call one by one, by place or by name.
     """
 
     arrays: tuple[np.ndarray, ...]
     structure: Any = None
+    are_arguments: bool = False
 
     @property
     def size(self) -> int:
@@ -73,6 +77,15 @@ class Inputs:
         """Return `leaves` in the structure that the model's call takes."""
         return keras.tree.pack_sequence_as(self.structure, list(leaves))
 
+    def call(self, model: Any, leaves: Sequence[Any], training: bool) -> Any:
+        """Call a model on `leaves`, and return what it returns."""
+        given = self.pack(leaves)
+        if not self.are_arguments:
+            return model(given, training=training)
+        if isinstance(given, dict):
+            return model(**given, training=training)
+        return model(*given, training=training)
+
 
 def read_inputs(given: Any, model: Any) -> Inputs:
     """Return `given` as arrays that the model's call accepts.
@@ -89,7 +102,8 @@ def read_inputs(given: Any, model: Any) -> Inputs:
             f"Expected: {_expected_text(expected)}, for example "
             "act_widgets.explore(model, images)."
         )
-    given = _structured(given, model)
+    arguments = arguments_of(model)
+    given = in_arguments(given, arguments) if arguments else _structured(given, model)
     leaves = keras.tree.flatten(given)
     _check_count(leaves, expected)
     specs: list[Spec | None] = [*expected] or [None] * len(leaves)
@@ -98,7 +112,7 @@ def read_inputs(given: Any, model: Any) -> Inputs:
     for array, spec in zip(arrays, specs, strict=True):
         if spec is not None:
             _check_shape(array, spec)
-    return Inputs(arrays, keras.tree.map_structure(lambda leaf: None, given))
+    return Inputs(arrays, keras.tree.map_structure(lambda leaf: None, given), bool(arguments))
 
 
 def _structured(given: Any, model: Any) -> Any:

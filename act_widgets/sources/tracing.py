@@ -40,7 +40,7 @@ def _trace(model: Any, inputs: Inputs, batch: int | None, training: bool) -> Tra
     def call(*leaves: Any) -> list[Any]:
         recorder = found["recorder"] = Recorder(model, tf.compat.v1.get_default_graph())
         with untouched(model), intercept(recorder, model):
-            outputs = model(inputs.pack(recorder.given([], leaves)), training=training)
+            outputs = inputs.call(model, recorder.given([], leaves), training)
             recorder.list_uncalled()
         outputs = keras.tree.map_structure(_tensor_of_variable, outputs)
         found["structure"] = keras.tree.map_structure(_without_tensor, outputs)
