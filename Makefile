@@ -25,7 +25,7 @@ OLDEST_PYTHON ?= python3.10
 OLDEST := tensorflow==2.20.0 keras==3.12.0 Pillow==10.1.0 ipywidgets==8.1.0 bqplot==0.13.0 \
   anywidget==0.9.0 cmap==0.3 tf_keras==2.20.1 \
   tensorboard==2.20.0 zarr==2.18.3 fsspec==2024.12.0 prometheus_client==0.20.0 \
-  networkx pygraphviz pytest hypothesis psutil jsonschema
+  networkx pygraphviz pytest hypothesis psutil jsonschema ipykernel
 OLDEST_TESTS := $(filter-out tests/test_imports.py tests/test_notebooks.py tests/test_trained_elsewhere.py,$(wildcard tests/test_*.py))
 
 help:
