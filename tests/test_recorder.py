@@ -278,6 +278,22 @@ def test_loops_of_ones_own(tmp_path):
         recorder.record(model, 20)
 
 
+def test_loops_of_ones_own_that_tell_keras_callbacks():
+    model, recorder = network(), aw.Recorder(PROBE, every=2, share=None)
+    callbacks = keras.callbacks.CallbackList([recorder], model=model)
+    callbacks.on_train_begin()
+    for epoch in range(2):
+        callbacks.on_epoch_begin(epoch)
+        for batch in range(3):
+            callbacks.on_train_batch_begin(batch)
+            loss = model.train_on_batch(X[:8], Y[:8], return_dict=True)
+            callbacks.on_train_batch_end(batch, loss)
+        callbacks.on_epoch_end(epoch)
+    callbacks.on_train_end()
+    assert list(recorder.steps) == [0, 2, 4, 6]
+    np.testing.assert_allclose(recorder.read(6).activations["out"], model(PROBE), rtol=1e-5)
+
+
 def test_several_steps_in_one_execution():
     recorder = aw.Recorder(PROBE, every=2, share=None)
     model = network(steps_per_execution=3)

@@ -23,7 +23,8 @@ class KeptStep:
     """Keeps the batch that a model's compiled training step is handed, and the weights before it.
 
     Only while it is followed, and only where one step is one call of it: with `steps_per_execution`
-    above 1, or over several devices, steps go through unseen. Several may follow one training.
+    above 1, over several devices, or in a loop of one's own, steps go through unseen. Several may follow
+    one training.
 
     Attributes
     ----------
@@ -45,11 +46,13 @@ class KeptStep:
         self._over: threading.Event | None = None
 
     def follow(self, model: Any) -> None:
-        """Keep steps of a model whose training step is made, until the function that trains ends."""
+        """Keep steps of a model, if its training step is made, until the function that trains ends."""
         self.let_go()
+        self._model = weakref.ref(model)
+        given = model.train_function
+        if given is None:  # a loop of one's own: its batches go by unseen
+            return
         with _exchanging:
-            given = model.train_function
-            self._model = weakref.ref(model)
             self._step = given if isinstance(given, _Step) else _Step(model, given)
             self._step.keepers = (*self._step.keepers, self)
             model.train_function = self._step
@@ -76,9 +79,10 @@ class KeptStep:
         return weights_of(self._model(), seeds=True)
 
     def look(self) -> None:
-        """Hold the weights as they are: the next step leaves what is held as it is."""
-        self.weights = [tf.convert_to_tensor(weight) for weight in self._weights()]
-        self.age = 0
+        """Hold the weights as they are, if steps are seen: the next one leaves what is held as it is."""
+        if self._step is not None:
+            self.weights = [tf.convert_to_tensor(weight) for weight in self._weights()]
+            self.age = 0
 
     def values(self) -> dict[int, np.ndarray]:
         """Return what `look` saw, by the identity of the weights; nothing if it never looked."""
