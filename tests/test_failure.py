@@ -304,3 +304,35 @@ def test_weights_that_are_nan_while_the_loss_is_finite():
         model.fit(X, Y, batch_size=8, verbose=0, callbacks=[Poisons(), recorder])
     assert "conv/bias" in recorder.failure.reason
     assert recorder.steps[-1] == 2
+
+
+def test_a_failure_is_recorded_once_whatever_is_due(tmp_path):
+    x = np.abs(X)
+    x[16:24] *= -1
+    model = with_logarithm()
+    model.get_layer("conv").set_weights([np.full((3, 3, 1, 4), 0.1), np.zeros(4)])
+    recorder = aw.Recorder(X[:2], writers=tmp_path, on_write_error="stop")
+    fitted(model, recorder, x)
+    assert list(recorder.steps) == list(aw.open_recording(tmp_path).steps) == [0, 3]
+
+
+class CompilesAnew(keras.callbacks.Callback):
+    """What people do to thaw layers while they train."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 1:
+            self.model.compile("sgd", "sparse_categorical_crossentropy")
+            self.model.make_train_function()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_model_that_is_compiled_anew_meanwhile_keeps_its_batch(first):
+    x = np.abs(X)
+    x[24:32] *= -1
+    model, recorder = with_logarithm(), aw.Recorder(X[:2], share=None)
+    model.get_layer("conv").set_weights([np.full((3, 3, 1, 4), 0.1), np.zeros(4)])
+    callbacks = [recorder, CompilesAnew()] if first else [CompilesAnew(), recorder]
+    with pytest.warns(RuntimeWarning, match="Not finite at step 3"):
+        model.fit(x, Y, batch_size=8, verbose=0, shuffle=False, callbacks=callbacks)
+    np.testing.assert_array_equal(recorder.failure.inputs, x[24:32])
+    assert recorder.failure.layer.startswith("logarithm")

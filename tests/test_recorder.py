@@ -81,6 +81,27 @@ def test_gradients_of_other_losses(loss):
     np.testing.assert_allclose(last.gradients["flat"], tape.gradient(total, flat), rtol=1e-3, atol=1e-7)
 
 
+def test_gradients_leave_out_what_the_loss_masks():
+    keras.utils.set_random_seed(0)
+    words = np.array([[1, 2, 0, 0, 0], [3, 4, 5, 0, 0]])
+    targets = np.array([[0, 1, 2, 0, 1], [2, 1, 0, 0, 0]])
+    given = keras.Input((5,), dtype="int32", name="words")
+    embedded = keras.layers.Embedding(10, 4, mask_zero=True, name="embedded")(given)
+    hidden = keras.layers.Dense(6, name="hidden")(embedded)
+    model = keras.Model(given, keras.layers.Dense(3, activation="softmax", name="out")(hidden))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    recorder = aw.Recorder(words, targets=targets)
+    found = recorder.record(model).gradients["hidden"]
+    values, counts = model.get_layer("hidden")(model.get_layer("embedded")(words)), tf.constant(words > 0)
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        answers = model.get_layer("out")(tf.identity(values))
+        losses = keras.losses.sparse_categorical_crossentropy(targets, answers)
+        loss = tf.reduce_mean(tf.boolean_mask(losses, counts))
+    np.testing.assert_allclose(found, tape.gradient(loss, values), rtol=1e-4, atol=1e-7)
+    assert not found[words == 0].any()
+
+
 def two_headed(wanted):
     keras.utils.set_random_seed(0)
     x = keras.Input((6, 6, 1), name="image")

@@ -118,3 +118,27 @@ def test_the_explorer_says_so(normalised):
     explorer = aw.explore(model, x, training=True)
     assert "called as in training" in explorer._head.value
     explorer.close()
+
+
+class AlwaysOn(layers.Layer):
+    """Doubles in training mode, which it takes for granted."""
+
+    def call(self, x, training=True):
+        return x * 2 if training else x
+
+
+class Undecided(keras.Model):
+    """Leaves the mode to its layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = AlwaysOn(name="first"), AlwaysOn(name="second")
+
+    def call(self, x, training=None):
+        return self.second(self.first(x, training=None), training=None)
+
+
+def test_a_mode_of_none_is_handed_on_as_it_is():
+    model, x = Undecided(), np.ones((2, 3), np.float32)
+    expected = model(x, training=False)
+    np.testing.assert_array_equal(aw.capture(model, x)["second"], expected)

@@ -218,7 +218,7 @@ def test_a_relu_that_no_rule_reaches_is_refused(kind, method):
     model, x = kind(), batch(2, 6, 6, 1)
     model(x)
     session = aw.Session(shaken(model), x)
-    with pytest.raises(aw.ModelError, match="Received: 1 inside a branch, loop or compiled function"):
+    with pytest.raises(aw.ModelError, match="inside a branch, loop or compiled function"):
         session.attribution(method, target=1)
 
 

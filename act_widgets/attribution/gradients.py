@@ -47,9 +47,9 @@ def ruled(rule: str, question: Question) -> Iterator[Step]:
     """
     if question.inner_gates:
         raise ModelError(
-            "The model has ReLUs where no other rule reaches them. Received: "
-            f"{question.inner_gates} inside a branch, loop or compiled function. Expected: ReLUs in layers, "
-            "or a method that takes the gradient as it is, such as 'saliency'."
+            "The model has ReLUs where no other rule reaches them. Received: some inside a branch, loop or "
+            "compiled function, computed anew on the way back, or differentiated by the model itself. "
+            "Expected: ReLUs in layers, or a method that takes the gradient as it is, such as 'saliency'."
         )
     gates = question.gates
     facts: dict[str, Any] = {}

@@ -191,6 +191,7 @@ class Recorder(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 Keras gives none
         """Hold the weights, so that they are there if this step fails."""
         self._begin()
+        self._kept.begins()
         self._execution = Execution(self.model, self.params, batch)
         self._step_began = perf_counter()
         self._holds = self._holding.is_due()
@@ -202,6 +203,7 @@ class Recorder(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the step; record it if it is due."""
         now = perf_counter()
+        self._kept.made()
         if self._is_measured:
             self._holding.took(self._holds, now - self._step_began)
         self._elapsed = now - self._began
@@ -286,11 +288,11 @@ class Recorder(keras.callbacks.Callback):
         if self._recorded < 0:
             self._record(before=True)
         self._began = perf_counter() - self._elapsed
-        if self._recorded < self._step:
-            self._record_if_allowed()
+        self._record_if_allowed()
 
     def _record_if_allowed(self) -> None:
-        if self._pace.allows(perf_counter() - self._began):
+        is_new = self._recorded < self._step  # a step that is not finite was recorded at once
+        if is_new and self._pace.allows(perf_counter() - self._began):
             self._record()
 
     def _record(self, before: bool = False) -> Record:

@@ -66,7 +66,8 @@ class Probe:
         chosen = known if layers is None else {resolve(name, known) for name in layers}
         self._taps = {a: tap for a, tap in first.taps.items() if a in chosen}
         called = owners(model, self._inputs)
-        self._layers = {a: called.get(tap.call) for a, tap in self._taps.items()}
+        self._layers = {a: called.layers.get(tap.call) for a, tap in self._taps.items()}
+        self._masks = called.masks
         self._targets = targets
         # Traces the model: from here on a record is one compiled pass, and one backward for each output.
         scores = [""] if targets is None else output_addresses(first.outputs)
@@ -111,7 +112,7 @@ class Probe:
         )
 
     def _slope_of(self, outputs: Any) -> LossSlope:
-        return LossSlope(self.model, self._targets, outputs, self._before)
+        return LossSlope(self.model, self._targets, outputs, self._before, self._masks)
 
     def _explained(self) -> str:
         if self._slope is not None:

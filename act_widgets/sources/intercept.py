@@ -83,7 +83,8 @@ def _layer_call(original: Callable) -> Callable:
 
 def _is_known(kwargs: dict, layer: Any) -> bool:
     """Whether a layer is told nothing but what it finds in the call around it, in a tenth of the time."""
-    if len(kwargs) != 1 or "training" not in kwargs or is_legacy(layer):
+    # None is no mode: Keras hands it on, where the layer's own default would stand without it.
+    if len(kwargs) != 1 or kwargs.get("training") is None or is_legacy(layer):
         return False
     around = get_global_attribute("current_call_ctx")
     return around is not None and around.get_value("training") is kwargs["training"]

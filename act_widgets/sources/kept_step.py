@@ -34,7 +34,7 @@ class KeptStep:
         The values of the model's weights and seeds before the last step for which they were asked. They
         share memory with the variables until those change.
     age : int
-        How many steps were made since then.
+        How many steps were made since then, as it is told by `made`.
     """
 
     def __init__(self) -> None:
@@ -101,9 +101,15 @@ class KeptStep:
         return keras.tree.map_structure(keras.ops.convert_to_numpy, given)
 
     def begins(self) -> None:
-        """Count a step, and forget the batch of the one before."""
-        self.age += 1
+        """Forget the batch of the step before; follow the model's training step anew if it was made anew."""
+        model = self._model()
+        if self._step is not None and model.train_function is not self._step:
+            self.follow(model)
         self.data = None
+
+    def made(self) -> None:
+        """Count a step."""
+        self.age += 1
 
 
 class _Step:
@@ -133,8 +139,6 @@ class _Step:
 
     def __call__(self, iterator: Any) -> Any:
         """Take the next batch, and make the model's own step with it."""
-        for keeper in self.keepers:
-            keeper.begins()
         if not self._may_take(iterator):
             return self.inner(iterator)
         return self._made(next(iterator), iterator.element_spec)

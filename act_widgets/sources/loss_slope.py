@@ -47,6 +47,8 @@ class LossSlope:
         What it answers for the samples of these targets.
     activations : mapping of str to (str or None)
         By `output_addresses`, ``"softmax"`` or ``"sigmoid"`` if one makes the output of logits.
+    masks : sequence of (tf.Tensor or None)
+        Which positions of each output count, as Keras masks them.
 
     Attributes
     ----------
@@ -59,7 +61,14 @@ class LossSlope:
         If the model has no loss, or the targets do not fit it.
     """
 
-    def __init__(self, model: Any, targets: Any, outputs: Any, activations: Mapping[str, str | None]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        targets: Any,
+        outputs: Any,
+        activations: Mapping[str, str | None],
+        masks: Sequence[Any],
+    ) -> None:
         self._compiled = getattr(model, "_compile_loss", None)
         if self._compiled is None:
             raise InputError(
@@ -69,7 +78,7 @@ class LossSlope:
             )
         is_nest = _is_nest(outputs) or isinstance(targets, dict)
         self._targets = keras.tree.map_structure(_tensor, targets) if is_nest else _tensor(targets)
-        self._activations = activations
+        self._activations, self._masks = activations, masks
         # Made anew: the model's own counts what it is asked.
         self._total = type(self._compiled)(
             self._compiled._user_loss,
@@ -97,6 +106,9 @@ class LossSlope:
             _logits(leaf, self._activations[address]) if address in self._on_logits else _tensor(leaf)
             for leaf, address in zip(keras.tree.flatten(outputs), addresses, strict=True)
         ]
+        for tensor, mask in zip(given, self._masks, strict=True):
+            if mask is not None:
+                tensor._keras_mask = mask  # the loss leaves out what it hides
         with tf.GradientTape() as tape:
             tape.watch([tensor for tensor in given if tensor.dtype.is_floating])
             total = self._total(self._targets, keras.tree.pack_sequence_as(outputs, given))

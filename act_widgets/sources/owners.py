@@ -1,8 +1,8 @@
-"""Find which layer each call of a model is of, and what its weights are."""
+"""Find which layer each call of a model is of, what its weights are, and how its outputs are masked."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,7 +13,22 @@ from .libraries import is_layer, weights_of
 from .recorder import Recorder
 
 
-class _Owners(Recorder):
+class Owners(NamedTuple):
+    """What one eager pass told of a model's calls.
+
+    Attributes
+    ----------
+    layers : dict of str
+        The layer that was called, by the address of the call.
+    masks : list of (tf.Tensor or None)
+        The mask that Keras lays on each output, such as that of padded words.
+    """
+
+    layers: dict[str, Any]
+    masks: list[Any]
+
+
+class _Listener(Recorder):
     """Keeps the layer of each call of one eager pass, and no tensor."""
 
     def __init__(self, model: Any) -> None:
@@ -26,11 +41,12 @@ class _Owners(Recorder):
         return outputs
 
 
-def owners(model: Any, inputs: Inputs) -> dict[str, Any]:
-    """Return by the address of each call the layer that was called. Takes one eager pass."""
-    found = _Owners(model)
-    eager.call(model, inputs, found, training=False)
-    return found.layers
+def owners(model: Any, inputs: Inputs) -> Owners:
+    """Return which layer each call is of, and the masks of the outputs. Takes one eager pass."""
+    found = _Listener(model)
+    _, outputs = eager.call(model, inputs, found, training=False)
+    masks = [getattr(leaf, "_keras_mask", None) for leaf in keras.tree.flatten(outputs)]
+    return Owners(found.layers, masks)
 
 
 def weight_norm(layer: Any) -> float | None:
