@@ -5,11 +5,19 @@
 const LEAVE_ALONE = 'data-lm-suppress-shortcuts';
 const CONTROLS = '.aw-card :is([role="slider"], select, [role="tree"], .actw-graph svg, .actw-graph .item)';
 const MOVES = ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End'];
+const PRESSES = ['Enter', ' '];
 
-/** Whether a key is the control's own; all others, such as Ctrl+S, stay the notebook's. */
-function isOwn(control, { key, ctrlKey, metaKey, altKey }) {
+/** Whether a key is one letter, figure or sign, which a list looks for and the graph's zoom takes. */
+const isSign = (key) => [...key].length === 1;
+
+/** Whether a key is the control's own; all others, such as Ctrl+S, Shift+Enter or F1, stay the notebook's. */
+function isOwn(control, { key, ctrlKey, metaKey, altKey, shiftKey }) {
   if (ctrlKey || metaKey || altKey) return false;
-  return !control.matches('[role="slider"]') || MOVES.includes(key);
+  if (MOVES.includes(key)) return true;
+  if (control.matches('[role="slider"]')) return false;
+  if (PRESSES.includes(key)) return !shiftKey;
+  if (key === 'Escape') return control.matches('.actw-graph *');
+  return isSign(key);
 }
 
 function claim(event) {

@@ -65,6 +65,17 @@ def saves(page: Lab, control: Locator, before: str) -> bool:
     return page.path.read_text() != before
 
 
+def keys_kept(control: Locator, keys: list[str]) -> list[str]:
+    """Return which keys a control keeps from the notebook."""
+    tell = """(element, key) => {
+        const options = { key: key.split('+').pop(), shiftKey: key.startsWith('Shift+') };
+        const heard = new KeyboardEvent('keydown', { ...options, bubbles: false });
+        element.dispatchEvent(heard);
+        return element.hasAttribute('data-lm-suppress-shortcuts');
+    }"""
+    return [key for key in keys if control.evaluate(tell, key)]
+
+
 @pytest.mark.parametrize("front", ["lab", "notebook7"])
 def test_a_control_has_its_keys_and_the_notebook_all_others(front: str, request: pytest.FixtureRequest):
     page: Lab = request.getfixturevalue(front)
@@ -97,6 +108,13 @@ def test_a_control_has_its_keys_and_the_notebook_all_others(front: str, request:
         before = page.path.read_text()
         control.press("ArrowDown")
         page.until(lambda control=control, before=before: saves(page, control, before))
+
+    assert keys_kept(control, ["ArrowDown", "d", "Enter"]) == ["ArrowDown", "d", "Enter"]
+    assert keys_kept(control, ["F1", "Escape", "Tab", "Shift+Enter"]) == []
+    prompt = cells.first.locator(".jp-InputPrompt").first
+    before = prompt.inner_text()
+    control.press("Shift+Enter")
+    expect(prompt).not_to_have_text(before)
 
 
 def test_voila_follows_every_choice(server: JupyterServer, browser: Browser):
