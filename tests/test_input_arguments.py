@@ -98,3 +98,26 @@ def test_a_layer_of_several_inputs_is_a_model_too():
 def test_other_inputs_are_told_what_the_call_takes(model, given, wrong, words):
     with pytest.raises(InputError, match=words):
         aw.Session(model, wrong(given))
+
+
+class Hinted(keras.Model):
+    """Takes its second input by name alone."""
+
+    def __init__(self):
+        super().__init__(name="hinted")
+        self.first = keras.layers.Dense(3, name="first")
+        self.second = keras.layers.Dense(3, name="second")
+
+    def call(self, picture, *, question, factor=1.0):
+        return self.first(picture) + factor * self.second(question)
+
+
+def test_an_input_that_only_its_name_reaches_is_given_by_name():
+    rng = np.random.default_rng(0)
+    picture, question = rng.normal(size=(2, 5, 4)).astype(np.float32)
+    model = Hinted()
+    found = aw.capture(model, {"picture": picture, "question": question})
+    np.testing.assert_allclose(found["second"], model.second(question), rtol=1e-5)
+    for wrong in (picture, [picture, question], {"picture": picture}):
+        with pytest.raises(InputError, match="Expected: a dict by the names 'picture', 'question'"):
+            aw.Session(model, wrong)
