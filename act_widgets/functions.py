@@ -127,7 +127,8 @@ def attribute(
         modules of `act_widgets.attribution`.
     layer : str, optional
         What is explained: for the first four a layer with spatial axes, the last one if left out; for the
-        others an input or a layer, the first input of real numbers if left out.
+        others an input or a layer, the first input of real numbers if left out. An input without a name is
+        called as in the graph, ``"input"`` or ``"input:1"``.
     target : int or Target, optional
         The class to explain, or any unit; each sample's first class if left out.
     scores : str, optional

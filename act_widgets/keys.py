@@ -158,7 +158,7 @@ def short_name(address: str, known: Sequence[str]) -> str:
     return next((end for end in ends if not any(other.endswith("/" + end) for other in others)), address)
 
 
-def resolve(name: str, known: Sequence[str]) -> str:
+def resolve(name: str, known: Sequence[str], beside: Sequence[str] = ()) -> str:
     """Return the one address in `known` that `name` stands for.
 
     Parameters
@@ -167,6 +167,8 @@ def resolve(name: str, known: Sequence[str]) -> str:
         A whole address, or the end of one that is unique in the model.
     known : sequence of str
         Every address of the model, in call order.
+    beside : sequence of str
+        What else may be meant and is told among the nearest, such as inputs that are no layers.
 
     Raises
     ------
@@ -193,6 +195,6 @@ def resolve(name: str, known: Sequence[str]) -> str:
             "Give the whole address of the one you mean."
         )
     raise UnknownLayerError(
-        f"The model has no layer '{name}'. Nearest: {listed(nearest(name, known))}. "
+        f"The model has no layer '{name}'. Nearest: {listed(nearest(name, (*known, *beside)))}. "
         f"All {len(known)} addresses are in Session.layers."
     )

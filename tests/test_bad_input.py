@@ -170,6 +170,36 @@ def test_layers_that_the_model_does_not_have(layer, words):
         assert_refuses(aw.UnknownLayerError, words, session.attribution, layer=layer)
 
 
+class TwoInputs(keras.Model):
+    """Adds what two layers make of its two inputs, which it does not name."""
+
+    def __init__(self):
+        super().__init__(name="two")
+        self.a, self.b = layers.Dense(3, name="a"), layers.Dense(3, name="b")
+
+    def call(self, x):
+        return self.a(x[0]) + 2 * self.b(x[1])
+
+
+def test_inputs_without_a_name_are_called_as_the_graph_shows_them():
+    model, x = TwoInputs(), [batch(2, 4), batch(2, 4, seed=1)]
+    shown = [node.address for node in aw.graph(model, x).nodes if node.kind == "Input"]
+    assert shown == ["input:0", "input:1"]
+    for name, layer, factor in (("input:0", model.a, 1), ("input:1", model.b, 2)):
+        found = aw.attribute(model, x, "saliency", layer=name, target=2)
+        slope = factor * np.abs(layer.kernel.numpy()[:, 2])
+        np.testing.assert_allclose(found.maps, [slope, slope], rtol=1e-5)
+    words = ["'inptu:1'", "Nearest: 'input:1'", "All 4 addresses"]
+    assert_refuses(aw.UnknownLayerError, words, aw.attribute, model, x, "saliency", layer="inptu:1")
+
+
+def test_the_only_input_without_a_name_is_called_input():
+    model, x = build("sequential_never_built")
+    assert aw.graph(model, x).nodes[0].address == "input"
+    maps = aw.attribute(model, x, "saliency", layer="input", target=1).maps
+    np.testing.assert_array_equal(maps, aw.attribute(model, x, "saliency", target=1).maps)
+
+
 def test_a_name_that_fits_several_layers_lists_them():
     towers = [
         keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 2, name="conv")], name=n) for n in "ab"

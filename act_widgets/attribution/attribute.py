@@ -249,8 +249,8 @@ def _input_tap(reader: Reader, layer: str | None, method: Method) -> Tap:
                 f"in its place, such as '{next((a for a, t in reader.taps.items() if t.is_float), '')}'."
             )
         return tap
-    given = inputs.get(layer) if isinstance(layer, str) else None
-    tap = given or inputs.get(reader.tap(layer).address) or reader.tap(layer)
+    address = reader.place(layer)
+    tap = inputs.get(address) or reader.taps[address]
     if _serves(tap, method):
         return tap
     raise LayerKindError(

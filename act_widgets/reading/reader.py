@@ -13,7 +13,7 @@ from ..errors import InputError, ModelError
 from ..keys import Head, Tap, resolve, whole_number
 from ..model_graph import Graph
 from ..sources.inputs import Inputs
-from ..sources.protocol import INPUT, Source
+from ..sources.protocol import INPUT, Source, shown_input
 from .batches import are_probabilities, by_channel, by_unit, joined, no_batch_axis
 from .blocks import Blocks
 from .cache import ByteCache
@@ -174,6 +174,23 @@ class Reader:
     def input_addresses(self) -> list[str]:
         """An address for each input: its layer's name, or its number."""
         return self.blocks.input_addresses
+
+    def place(self, name: str) -> str:
+        """Return the address of an input or a layer, given as it is or as the graph shows it.
+
+        Raises
+        ------
+        UnknownLayerError
+            If there is no such input or layer.
+        """
+        inputs = self.input_addresses
+        numbered = {i: address for i, address in enumerate(inputs) if address.startswith(INPUT)}
+        shown = {shown_input(i, len(inputs)): address for i, address in numbered.items()}
+        if isinstance(name, str) and name in inputs:
+            return name
+        if isinstance(name, str) and name in shown and name not in self.taps:
+            return shown[name]
+        return resolve(name, self.layers, beside=tuple(shown))
 
     def place_name(self, address: str) -> str:
         """Return a tensor's name in a sentence: its address in quotes; words for an input without a name."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..model_graph import Edge, Graph, Node
 from .op_kinds import SHAPE_ONLY
+from .protocol import shown_input
 from .recorder import Call
 from .replay import Logged
 from .trace import Trace
@@ -27,8 +28,7 @@ def read_graph(trace: Trace | Logged, name: str, parameters: int | None = None) 
 def _input_nodes(trace: Trace | Logged, owners: dict[str, str]) -> list[Node]:
     nodes = []
     for index, placeholder in enumerate(trace.inputs):
-        unnamed = "input" if len(trace.inputs) == 1 else f"input:{index}"
-        address = owners.setdefault(placeholder.op.name, unnamed)
+        address = owners.setdefault(placeholder.op.name, shown_input(index, len(trace.inputs)))
         tap = address if address in trace.taps else ""
         nodes.append(Node(address, "Input", (None, *placeholder.shape[1:]), tap=tap))
     return nodes

@@ -195,6 +195,11 @@ def unnamed_inputs(names: Sequence[str], count: int) -> list[str]:
     return [*names, *(f"{INPUT}{index}" for index in range(len(names), count))]
 
 
+def shown_input(index: int, count: int) -> str:
+    """Return what a graph calls an input that the model does not name."""
+    return "input" if count == 1 else f"input:{index}"
+
+
 def output_name(path: Sequence[Any], outputs: Any) -> str:
     """Return an output's name from the keys, fields and indices that lead to it."""
     return ".".join(map(str, named_path(path, outputs))) or "0"
