@@ -78,6 +78,8 @@ class Selection(HasTraits):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a trait, one thread at a time: a channel is valid only for the layer it is checked with."""
         if not self.has_trait(name):
+            if not (name.startswith("_") or hasattr(type(self), name)):
+                raise AttributeError(_no_trait(name, self.trait_names()))
             super().__setattr__(name, value)
             return
         with self._turn:
@@ -180,6 +182,10 @@ class Selection(HasTraits):
         with self._turn, self.hold_trait_notifications():
             self.target_layer = layer
             self.target = target
+
+
+def _no_trait(name: str, known: Sequence[str]) -> str:
+    return f"A selection has no '{name}'. Nearest: {listed(nearest(name, known, 3))}."
 
 
 def _in_range(what: str, value: int, count: int, owner: str) -> int:

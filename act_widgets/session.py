@@ -111,6 +111,9 @@ class Session(Questions, ThroughTime, HasTraits):
         # Before any view's own observer, which those of all traits at once would not be.
         self.selection.observe(lambda _: self._note_change(), names=self.selection.trait_names())
 
+    def __repr__(self) -> str:
+        return f"Session(model={self.model_name!r}, layers={len(self.layers)}, samples={self.batch_size})"
+
     @property
     def model_name(self) -> str:
         """The model's name."""

@@ -342,6 +342,31 @@ def test_a_budget_may_come_from_numpy():
     assert 0 < session.stats()["cache_bytes"] <= 2**20
 
 
+# --- what is printed, and what is set ---
+
+
+def test_the_last_line_of_a_cell_prints_one_line():
+    model, images, _ = digits()
+    session = aw.Session(model, images)
+    assert repr(session) == "Session(model='digits_cnn', layers=24, samples=5)"
+    maps = session.attribution("saliency", target=3)
+    text = "Attribution(method='saliency', layer='image', target=3, maps=(5, 8, 8), scores='logits')"
+    assert repr(maps) == text
+    many = aw.attribute(model, np.repeat(images, 4, axis=0), "saliency")
+    assert "target=(0, 0, 0, 0, 1, ...)" in repr(many)
+    curve = session.perturbation_curve(maps, steps=4)
+    assert repr(curve) == f"Curve(kind='deletion', steps=4, area={curve.area:.4g})"
+
+
+def test_a_selection_has_no_other_names():
+    model, images, _ = digits()
+    selection = aw.Session(model, images).selection
+    with pytest.raises(AttributeError, match=r"no 'chanel'\. Nearest: 'channel'"):
+        selection.chanel = 3
+    selection._mine = 3
+    assert (selection.channel, selection._mine) == (0, 3)
+
+
 # --- afterwards ---
 
 

@@ -64,6 +64,12 @@ class Attribution:
     spread: np.ndarray | None = None
     reasons: tuple[str | None, ...] = (None,)
 
+    def __repr__(self) -> str:
+        return (
+            f"Attribution(method={self.method!r}, layer={self.layer!r}, target={_in_brief(self.target)}, "
+            f"maps={self.maps.shape}, scores={self.scores!r})"
+        )
+
     @property
     def nbytes(self) -> int:
         """Bytes of maps and values."""
@@ -111,6 +117,13 @@ class Attribution:
                 f"Expected: 0 to {len(self.maps) - 1}."
             )
         return self.reasons[sample]
+
+
+def _in_brief(target: int | Target | tuple[int, ...]) -> str:
+    """Return a target in words; of many classes the first ones."""
+    if isinstance(target, tuple) and len(target) > 5:
+        return f"({', '.join(map(str, target[:5]))}, ...)"
+    return str(target)
 
 
 def joined(parts: Sequence[Attribution], target: int | Target | tuple[int, ...]) -> Attribution:

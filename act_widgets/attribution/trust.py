@@ -42,6 +42,9 @@ class Curve:
     shares: np.ndarray
     scores: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"Curve(kind={self.kind!r}, steps={len(self.shares) - 1}, area={self.area:.4g})"
+
     @property
     def area(self) -> float:
         """The area under the curve: a map that shows what counts has a small one at deletion."""
