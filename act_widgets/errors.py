@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+# What colours words in a terminal.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# What TensorFlow says before the cause.
+_PREFACE = re.compile(
+    r"Graph execution error:.*?\(most recent call last\):\n(<stack traces unavailable>\n)?", re.S
+)
 
 
 class ActWidgetsError(Exception):
@@ -46,6 +54,11 @@ def nearest(name: str, known: Iterable[str], count: int = 5) -> list[str]:
         return max(difflib.SequenceMatcher(None, name.lower(), p.lower()).ratio() for p in parts)
 
     return sorted(known, key=likeness, reverse=True)[:count]
+
+
+def said(error: BaseException) -> str:
+    """Return what an error of another library says: the cause, without codes for colours of a terminal."""
+    return _PREFACE.sub("", _COLOURS.sub("", str(getattr(error, "message", error))))
 
 
 def listed(names: Iterable[str]) -> str:

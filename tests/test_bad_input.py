@@ -70,6 +70,24 @@ def test_inputs_that_only_the_call_can_refuse():
     assert len(aw.capture(model, x)) == 12
 
 
+def test_inputs_that_the_call_refuses_are_told_in_the_same_words_once_there_is_a_trace():
+    model, words = build("tokens_with_mask")
+    expected = ["(3, 5) int32", "model(inputs, training=False)", "is not in [0, 9)"]
+    assert_refuses(aw.InputError, expected, aw.capture, model, words + 100)
+    aw.attribute(model, words, "occlusion")
+    assert_refuses(aw.InputError, expected, aw.capture, model, words + 100)
+    session = aw.Session(model, words)
+    assert_refuses(aw.InputError, expected[2:], session.edit, "words", replace=words + 100)
+
+
+def test_what_keras_says_has_no_codes_for_colours():
+    model, _ = build("subclassed")
+    with pytest.raises(aw.InputError) as raised:
+        aw.capture(model, batch(2, 6))
+    assert "It said: " in str(raised.value)
+    assert "\x1b" not in str(raised.value)
+
+
 def test_a_graph_of_a_model_that_states_no_inputs():
     model, x = build("subclassed")
     assert_refuses(aw.InputError, ["no inputs", "act_widgets.graph(model, images)"], aw.graph, model)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import tensorflow as tf
 
+from ..errors import InputError
 from ..keys import Score
 from .costs import counted
 from .protocol import MAIN, BackwardPass, Counted, Gradients, Reading
@@ -24,13 +27,27 @@ class Answering:
         """Return the trace, or the replay, for inputs of this signature."""
         raise NotImplementedError
 
+    def refused(self, inputs: Inputs, error: BaseException) -> InputError:
+        """Return the error for inputs that the model fails on."""
+        raise NotImplementedError
+
+    @contextmanager
+    def running(self, inputs: Inputs) -> Iterator[None]:
+        """Run a trace within: where TensorFlow fails on the inputs, an `InputError` says so."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            raise self.refused(inputs, error) from error
+
     def activation(self, inputs: Inputs, known: Mapping[str, np.ndarray], score: Score = MAIN) -> str | None:
         """Return what follows the scores that gradients explain, if they are not the output."""
-        return self.answers(inputs).checked_activation(inputs, known, score)
+        with self.running(inputs):
+            return self.answers(inputs).checked_activation(inputs, known, score)
 
     def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
         """Return the masked scores and their gradients."""
-        return self.answers(inputs).gradients(inputs, known, asked)
+        with self.running(inputs):
+            return self.answers(inputs).gradients(inputs, known, asked)
 
     def gates(self, inputs: Inputs) -> int:
         """Return the number of ReLUs."""
@@ -44,7 +61,8 @@ class Answering:
         self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]
     ) -> Reading:
         """Return the outputs with `value` in place of one activation."""
-        return self.answers(inputs).resume(inputs, address, value, known)
+        with self.running(inputs):
+            return self.answers(inputs).resume(inputs, address, value, known)
 
     def flops(self, inputs: Inputs) -> Counted:
         """Return how many floating-point operations a pass takes."""

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..errors import InputError, ModelError, UnknownLayerError, listed
+from ..errors import InputError, ModelError, UnknownLayerError, listed, said
 from ..keys import Tap
 from .inputs import Inputs, expected_inputs
 from .intercept import intercept
@@ -47,11 +47,15 @@ def call(
     except ModelError:
         raise
     except Exception as error:
-        shapes = ", ".join(f"{a.shape} {a.dtype}" for a in inputs.arrays)
-        raise InputError(
-            f"The model '{model.name}' failed when called on these inputs. Received: {shapes}. "
-            f"Expected: what model(inputs, training={training}) accepts. It said: {error}"
-        ) from error
+        raise refused(model, inputs, training, error) from error
+
+
+def refused(model: Any, inputs: Inputs, training: bool, error: BaseException) -> InputError:
+    """Return the error for inputs that a model fails on."""
+    return InputError(
+        f"The model '{model.name}' failed when called on these inputs. Received: {inputs.kinds}. "
+        f"Expected: what model(inputs, training={training}) accepts. It said: {said(error)}"
+    )
 
 
 def look(model: Any, inputs: Inputs, wanted: Sequence[str] | None, training: bool) -> Reading:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..errors import InputError, ModelError, listed, nearest
+from ..errors import InputError, ModelError, listed, nearest, said
 from .inputs import Spec
 from .libraries import is_layer
 from .loader import Loader
@@ -79,7 +79,7 @@ class FunctionLoader(Loader):
         except Exception as error:
             raise InputError(
                 f"The function '{self.name}' can't be traced for these inputs. Received: {_text(asked)}. "
-                f"Expected: what a call of it accepts. It said: {error}"
+                f"Expected: what a call of it accepts. It said: {said(error)}"
             ) from error
         return raw_of(concrete, self.name)
 

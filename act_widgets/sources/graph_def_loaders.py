@@ -12,7 +12,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tensorflow.python.eager import context
 
-from ..errors import ModelError, listed
+from ..errors import ModelError, listed, said
 from .inlining import only_writes, tensor_name
 from .loader import Loader
 from .raw_graph import PLACEHOLDER, RawGraph, raw_graph
@@ -112,7 +112,7 @@ class SessionLoader(Loader):
             raise ModelError(
                 "Variables of the session have no values yet. Expected: "
                 "session.run(tf.compat.v1.global_variables_initializer()) before it is read. "
-                f"It said: {error.message}"
+                f"It said: {said(error)}"
             ) from error
         # Variables of the old kind are written into where they lie.
         return [
@@ -132,7 +132,7 @@ def read_graph_def(path: str) -> Any:
     try:
         definition.ParseFromString(Path(path).read_bytes())
     except (OSError, DecodeError) as error:
-        raise ModelError(_no_graph(path, str(error))) from error
+        raise ModelError(_no_graph(path, said(error))) from error
     if not definition.node:
         raise ModelError(_no_graph(path, "it has no operations"))
     return definition

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
 
-from ..errors import InputError
+from ..errors import InputError, said
 from ..model_graph import Graph
 from .answering import Answering
 from .clock import on_gpu
@@ -118,14 +118,15 @@ class GraphSource(Answering):
 
     def forward(self, inputs: Inputs, wanted: Sequence[str] | None = None) -> Reading:
         """Run the graph once, compiled."""
-        try:
+        with self.running(inputs):
             return self.answers(inputs).forward(inputs, wanted)
-        except tf.errors.OpError as error:
-            shapes = ", ".join(f"{a.shape} {a.dtype}" for a in inputs.arrays)
-            raise InputError(
-                f"The graph '{self.name}' failed when run on these inputs. Received: {shapes}. "
-                f"It said: {error.message}"
-            ) from error
+
+    def refused(self, inputs: Inputs, error: BaseException) -> InputError:
+        """Return the error for inputs that the graph fails on."""
+        return InputError(
+            f"The graph '{self.name}' failed when run on these inputs. Received: {inputs.kinds}. "
+            f"It said: {said(error)}"
+        )
 
     def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
         """Return the masked scores and their gradients, but for what lies before an old loop or branch."""

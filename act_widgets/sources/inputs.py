@@ -50,6 +50,11 @@ class Inputs:
         return len(self.arrays[0])
 
     @property
+    def kinds(self) -> str:
+        """Shape and dtype of each array, for an error message."""
+        return ", ".join(f"{a.shape} {a.dtype}" for a in self.arrays)
+
+    @property
     def sample_bytes(self) -> int:
         """Bytes of one sample."""
         return sum(a.nbytes for a in self.arrays) // self.size

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import InputError, ModelError, listed, said
 from ..model_graph import Graph
 from . import eager, following
 from .answering import Answering
@@ -85,9 +85,14 @@ class KerasSource(Answering):
         """Run the model once: compiled if its trace is there already, else eagerly."""
         answers = self.traces.ready(inputs)
         if answers is not None:
-            return answers.forward(inputs, wanted)
+            with self.running(inputs):
+                return answers.forward(inputs, wanted)
         self.traces.create_variables(inputs)
         return eager.look(self.model, inputs, wanted, self.training)
+
+    def refused(self, inputs: Inputs, error: BaseException) -> InputError:
+        """Return the error for inputs that the model fails on, as if it was called eagerly."""
+        return eager.refused(self.model, inputs, self.training, error)
 
     def answers(self, inputs: Inputs) -> Answers:
         """Return what answers questions on inputs of this signature."""
@@ -144,5 +149,5 @@ def load_keras(path: str) -> Any:
             f"No Keras model could be loaded. Received: path '{path}'. "
             "Expected: a .keras or .h5 file, its custom classes imported before; or a SavedModel folder, or "
             "a frozen .pb file. "
-            f"Keras said: {error}"
+            f"Keras said: {said(error)}"
         ) from error

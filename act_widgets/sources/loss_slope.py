@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..errors import InputError, listed
+from ..errors import InputError, listed, said
 from ..keys import Score
 from .protocol import OUTPUT, output_name
 
@@ -126,7 +126,7 @@ class LossSlope:
             raise InputError(
                 "The loss can't be computed for these targets. Received: targets of "
                 f"{_shapes(self._targets)} for outputs of {_shapes(outputs)}. Expected: what fit takes for "
-                f"the samples of the probe batch. Keras said: {error}"
+                f"the samples of the probe batch. Keras said: {said(error)}"
             ) from error
 
     def _take_logits(self, outputs: Any) -> set[str]:

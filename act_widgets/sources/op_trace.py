@@ -21,7 +21,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.ops import handle_data_util
 
-from ..errors import ModelError, listed
+from ..errors import ModelError, listed, said
 from ..keys import Tap
 from .inlining import op_name, tensor_name
 from .op_kinds import PASS_ON, SHAPE_ONLY, holds_numbers
@@ -122,7 +122,7 @@ def _imported(
         try:
             tf.graph_util.import_graph_def(definition, input_map=places, name="")
         except (ValueError, tf.errors.OpError) as error:
-            raise ModelError(f"TensorFlow can't read the graph '{name}'. It said: {error}") from error
+            raise ModelError(f"TensorFlow can't read the graph '{name}'. It said: {said(error)}") from error
     return graph, {place.name: name for name, place in places.items()}
 
 

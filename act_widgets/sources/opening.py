@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.eager import context
 
-from ..errors import ModelError
+from ..errors import ModelError, said
 from .function_loaders import ConcreteLoader, FunctionLoader, signature_of
 from .graph_def_loaders import FrozenLoader, SessionLoader, read_graph_def
 from .graph_source import GraphSource
@@ -62,7 +62,7 @@ def _loaded(path: str) -> Any:
     except (OSError, ValueError, tf.errors.OpError) as error:
         raise ModelError(
             f"No SavedModel could be loaded. Received: folder '{path}'. Expected: one that holds "
-            f"saved_model.pb. TensorFlow said: {error}"
+            f"saved_model.pb. TensorFlow said: {said(error)}"
         ) from error
 
 

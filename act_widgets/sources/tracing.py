@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..errors import ModelError
+from ..errors import ModelError, said
 from .eager import input_names, input_taps
 from .inputs import Inputs
 from .intercept import intercept
@@ -31,7 +31,7 @@ def trace_model(model: Any, inputs: Inputs, batch: int | None, training: bool) -
     try:
         return _trace(model, inputs, batch, training)
     except Exception as error:
-        raise ModelError(f"The model '{model.name}' can't be traced. It said: {error}") from error
+        raise ModelError(f"The model '{model.name}' can't be traced. It said: {said(error)}") from error
 
 
 def _trace(model: Any, inputs: Inputs, batch: int | None, training: bool) -> Trace:
