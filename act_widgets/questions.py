@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from .arguments import checked_method
+from .arguments import checked_maps, checked_method
 from .attribution import METHODS, Attribution, Partial, attribute_batch, attribute_sample, top_classes
 from .attribution.trust import Curve, curve_of
 from .keys import Head, Tap, Target
@@ -279,7 +279,7 @@ class Questions:
         self, result: Attribution, sample: int, kind: str, steps: int = 20, fill: float | None = None
     ) -> Iterator[Curve]:
         """Yield the curve as it comes to be; for parameters see `perturbation_curve`."""
-        method = METHODS[result.method]
+        method = METHODS[checked_maps(result, self.batch_size).method]
         yield from self._in_steps(lambda reader: curve_of(reader, method, result, sample, kind, steps, fill))
 
     def _in_steps(self, begin: Callable[[Reader], Iterator[_Part]]) -> Iterator[_Part]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,7 +39,7 @@ class Session(Questions, ThroughTime, HasTraits):
         path of one; it has its inputs, and `step` goes through it. Or a recorder's `Failure`.
     inputs : ndarray, tensor, or list, tuple or dict of them
         What the model's call takes, with the batch axis. They are copied.
-    labels : sequence of str, optional
+    labels : sequence of str, or dict by number, optional
         Class names, one for each unit of the main output.
     display : sequence of ndarray, optional
         Pictures to show in place of the inputs: uint8, or float in [0, 1], of any size.
@@ -83,7 +83,7 @@ class Session(Questions, ThroughTime, HasTraits):
         model: Any,
         inputs: Any = None,
         *,
-        labels: Sequence[str] | None = None,
+        labels: Sequence[str] | Mapping[int, str] | None = None,
         display: Any = None,
         cache_bytes: int | None = None,
         training: bool = False,

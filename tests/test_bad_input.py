@@ -7,6 +7,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 import act_widgets as aw
@@ -45,6 +46,7 @@ def assert_refuses(error, words, ask, *args, **kwargs):
         ({}, ["0", "(batch, 8, 8, 1)"]),
         ("digits", ["'digits'", "str", "arrays"]),
         (3, ["3", "int", "arrays"]),
+        (tf.data.Dataset.from_tensor_slices(IMAGES), ["Dataset", "next(iter(dataset))"]),
     ],
 )
 def test_inputs_that_do_not_fit(ask, inputs, words):
@@ -102,12 +104,12 @@ def test_a_graph_of_a_model_that_states_no_inputs():
     [
         (keras.Model, ["the class", "keras.Model or keras.Layer object"]),
         (object(), ["object", ".keras or .h5"]),
-        (None, ["None", "NoneType"]),
+        (None, ["None", "NoneType", "must return it", "recording"]),
         (lambda x: x, ["function"]),
         (np.zeros(3), ["ndarray"]),
         ("nowhere/model.keras", ["nowhere/model.keras", ".keras or .h5"]),
-        ("nowhere/model.h5", ["nowhere/model.h5"]),
-        ("nowhere/folder", ["nowhere/folder"]),
+        ("nowhere/model.h5", ["nowhere/model.h5", "does not exist"]),
+        ("nowhere/folder", ["nowhere/folder", "does not exist", "recording"]),
     ],
 )
 def test_what_is_no_model(model, words):
@@ -122,6 +124,12 @@ def test_files_that_hold_no_model(tmp_path):
     with zipfile.ZipFile(tmp_path / "empty.keras", "w") as archive:
         archive.writestr("readme", "no model")
     assert_refuses(aw.ModelError, ["empty.keras"], aw.capture, tmp_path / "empty.keras", IMAGES)
+
+
+def test_a_path_with_a_slip_is_told_with_what_is_there(tmp_path):
+    (tmp_path / "run_log").mkdir()
+    words = ["run_lgo", "does not exist", "a recording", "In that folder: 'run_log'"]
+    assert_refuses(aw.ModelError, words, aw.explore, str(tmp_path / "run_lgo"))
 
 
 def test_a_file_whose_custom_class_is_unknown(tmp_path):
@@ -294,6 +302,30 @@ def test_samples_that_the_batch_does_not_have(sample):
     assert session.stats()["forward_passes"] == 1
 
 
+def test_an_output_that_a_model_of_one_does_not_have():
+    model, images, _ = digits()
+    target = aw.Target(1, output=4)
+    words = ["output=4", "Expected: 0, the only one."]
+    assert_refuses(aw.TargetError, words, aw.attribute, model, images, target=target)
+
+
+def test_curves_of_what_are_no_maps_of_these_samples():
+    model, images, _ = digits()
+    session, few = aw.Session(model, images), aw.Session(model, images[:3])
+    maps = session.attribution("saliency")
+    words = ["ndarray", "attribution(...)"]
+    assert_refuses(aw.InputError, words, session.perturbation_curve, maps.maps, 0)
+    assert_refuses(aw.InputError, ["5 maps, for 3 samples"], few.perturbation_curve, maps, 2)
+    assert_refuses(aw.InputError, ["sample=5", "0 to 4"], session.perturbation_curve, maps, 5)
+
+
+@pytest.mark.parametrize("shape", [0, 8, None, (8,), (8, 0), (8.0, 8.0)])
+def test_sizes_that_maps_can_not_be_resized_to(shape):
+    model, images, _ = digits()
+    maps = aw.attribute(model, images[:1], "saliency")
+    assert_refuses(aw.InputError, ["Expected: 2 positive integers", "(8, 8)"], maps.upsampled, shape)
+
+
 @pytest.mark.parametrize("method", ["grad_kam", "", None, 3, ["grad_cam"]])
 def test_methods_that_do_not_exist(method):
     model, images, _ = digits()
@@ -314,13 +346,22 @@ def test_parameters_that_the_method_does_not_have():
         (["a", "b"], ["2 labels", "10"]),
         ([], ["0 labels", "10"]),
         (list("0123456789x"), ["11 labels", "10"]),
-        ("0123456789", ["single string", "10"]),
+        ("0123456789", ["labels='0123456789'", "single string", "10 strings"]),
+        ({0: "a", 1: "b"}, ["2 labels", "10"]),
+        ({"a": 0, "b": 1}, ["keys ['a', 'b']", "0 to 9"]),
+        (dict.fromkeys(range(1, 11), "a"), ["keys [1, 2", "0 to 9"]),
         (7, ["labels=7", "int", "10"]),
     ],
 )
 def test_labels_that_do_not_fit(labels, words):
     model, images, _ = digits()
     assert_refuses(aw.InputError, words, aw.Session, model, images, labels=labels)
+
+
+def test_labels_may_be_given_by_the_number_of_the_class():
+    model, images, names = digits()
+    by_number = {number: names[number] for number in reversed(range(10))}
+    assert aw.Session(model, images, labels=by_number).labels == names
 
 
 def test_labels_of_a_single_unit():
@@ -333,7 +374,8 @@ def test_labels_of_a_single_unit():
     [
         (np.zeros((3, 4, 4, 3), np.uint8), ["3", "5", "display"]),
         (np.full((5, 4, 4, 3), 1.5), ["display", "(4, 4, 3)", "float64", "from 0 to 1"]),
-        (np.full((5, 4, 4, 3), -0.1), ["display", "from 0 to 1"]),
+        (np.full((5, 4, 4, 3), 180.0), ["values from 180 to 180", "display / 255"]),
+        (np.full((5, 4, 4, 3), -0.1), ["display", "from 0 to 1", "values from -0.1 to -0.1"]),
         (np.full((5, 4, 4, 3), np.nan), ["display", "from 0 to 1"]),
         (np.zeros((5, 4, 4, 3), np.int64), ["int64", "uint8"]),
         (np.zeros((5, 4, 4, 2), np.uint8), ["(4, 4, 2)", "(height, width, 3)"]),

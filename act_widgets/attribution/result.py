@@ -93,7 +93,7 @@ class Attribution:
         InputError
             If there is not one positive number for each axis.
         """
-        sizes = tuple(shape)
+        sizes = tuple(shape) if np.iterable(shape) else (shape,)
         if len(sizes) != self.maps.ndim - 1 or not all(
             isinstance(n, int | np.integer) and n > 0 for n in sizes
         ):

@@ -119,7 +119,7 @@ def curve_of(
     fill: float | None,
 ) -> Iterator[Curve]:
     """Yield the curve of one sample's map, made by `method`, over the input that the map lies on."""
-    at = sample if len(result.maps) > 1 else 0
+    at = reader.check_sample(sample) if len(result.maps) > 1 else 0
     target = result.target[at] if isinstance(result.target, tuple) else result.target
     found = question_of(reader, method, result.layer, target, None, sample)
     grid = token_grid(reader, found.tap)

@@ -104,9 +104,11 @@ def _chosen_output(reader: Reader, chosen: int | str) -> tuple[str, np.ndarray]:
     elif str(chosen) in outputs and isinstance(chosen, str):
         name = chosen
     else:
+        numbers = "0, the only one" if len(names) == 1 else f"0 to {len(names) - 1}"
+        keys = [name for name in names if not name.isdecimal()]
+        by_key = f", or one of {listed(nearest(str(chosen), keys))}" if keys else ""
         raise TargetError(
-            f"The model has no such output. Received: output={chosen!r}. Expected: 0 to {len(names) - 1}, or "
-            f"one of {listed(nearest(str(chosen), names))}."
+            f"The model has no such output. Received: output={chosen!r}. Expected: {numbers}{by_key}."
         )
     output = outputs[name]
     if output.shape[:1] != (reader.inputs.size,) or output.dtype.kind != "f":

@@ -112,16 +112,21 @@ def _check(given: Any, count: int) -> None:
             f"Expected: {count}."
         )
     for picture in given:
-        array = np.asarray(picture)
-        colours = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4))
-        level = array.dtype == np.uint8 or (
-            array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1
-        )
-        if not (colours and level):
-            raise InputError(
-                "Pictures to show are uint8, or float from 0 to 1, as (height, width) or (height, width, 3). "
-                f"Received in display: shape {array.shape}, {array.dtype}."
-            )
+        _check_picture(np.asarray(picture))
+
+
+def _check_picture(array: np.ndarray) -> None:
+    colours = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4))
+    is_float = array.dtype.kind == "f" and array.size > 0
+    level = array.dtype == np.uint8 or (is_float and array.min() >= 0 and array.max() <= 1)
+    if colours and level:
+        return
+    values = f", values from {array.min():.4g} to {array.max():.4g}" if is_float else ""
+    remedy = " Give display / 255, or uint8." if is_float and 1 < array.max() <= 255 else ""
+    raise InputError(
+        "Pictures to show are uint8, or float from 0 to 1, as (height, width) or (height, width, 3). "
+        f"Received in display: shape {array.shape}, {array.dtype}{values}.{remedy}"
+    )
 
 
 def _channels_last(array: np.ndarray) -> np.ndarray:

@@ -62,10 +62,11 @@ def open_source(model: Any, training: bool = False, signature: str | None = None
         model = load_keras(os.fspath(model))
     if not is_keras(model):
         what = f"the class {model.__name__}" if isinstance(model, type) else f"{model!r:.80}"
+        hint = " A function that makes a model must return it." if model is None else ""
         raise ModelError(
             f"This is no model that can be read. Received: {what} of type {type(model).__name__}. "
             "Expected: a keras.Model or keras.Layer object, a tf.function or ConcreteFunction, a "
             "tf.compat.v1.Session, or the path of a .keras or .h5 file, of a frozen .pb file or of a "
-            "SavedModel folder."
+            f"SavedModel folder; for explore and Session also a recording.{hint}"
         )
     return KerasSource(model, training)

@@ -228,9 +228,11 @@ def _to_numpy(leaf: Any) -> np.ndarray:
     if isinstance(leaf, tf.Tensor | tf.RaggedTensor | tf.SparseTensor):
         concrete = isinstance(leaf, tf.Tensor) and hasattr(leaf, "numpy")
     if not concrete:
+        is_dataset = isinstance(leaf, tf.data.Dataset)
+        remedy = " A batch of a dataset: next(iter(dataset)), its labels left out." if is_dataset else ""
         raise InputError(
             f"Inputs must be arrays with the batch axis first. Received: {leaf!r:.80} of type "
-            f"{type(leaf).__name__}. Expected: NumPy arrays or dense tensors that hold values."
+            f"{type(leaf).__name__}. Expected: NumPy arrays or dense tensors that hold values.{remedy}"
         )
     return np.asarray(keras.ops.convert_to_numpy(leaf))
 

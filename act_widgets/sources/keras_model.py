@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -142,6 +144,8 @@ def is_keras(model: Any) -> bool:
 
 def load_keras(path: str) -> Any:
     """Load a model file, not compiled."""
+    if "://" not in path and not Path(path).exists():
+        raise _nothing_at(Path(path))
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:
@@ -151,3 +155,16 @@ def load_keras(path: str) -> Any:
             "a frozen .pb file. "
             f"Keras said: {said(error)}"
         ) from error
+
+
+def _nothing_at(path: Path) -> ModelError:
+    """Return the error for a path that leads nowhere, with names that are like it."""
+    folder = path.parent
+    names = [other.name for other in folder.iterdir()] if folder.is_dir() else []
+    like = get_close_matches(path.name, names)
+    hint = f" In that folder: {listed(like)}." if like else ""
+    return ModelError(
+        f"This path does not exist. Received: '{path}', looked for in '{folder.absolute()}'. Expected: a "
+        ".keras or .h5 file, a SavedModel folder, a frozen .pb file, or, for explore and Session, a "
+        f"recording.{hint}"
+    )
