@@ -18,6 +18,7 @@ from ...selection import Selection
 from ...session import Session
 from .. import text
 from ..asked import Asked
+from ..class_values import best_first, class_values
 from ..maps import photo_under, places_under
 from . import page
 from .layer import LayerFacts, facts_of, packed_layer
@@ -193,7 +194,7 @@ class Draft:
 
     def _classes(self, sample: int) -> list[int]:
         """Return the classes of a sample that are explained, the likeliest first."""
-        order = np.argsort(-np.nan_to_num(self._values(sample), nan=-np.inf), kind="stable").tolist()
+        order = best_first(self._work.head, self._values(sample))
         kept = order[: self._plan.classes]
         chosen = self._shown.selection
         if kept and chosen.target is not None and not chosen.target_layer and chosen.target not in kept:
@@ -201,12 +202,8 @@ class Draft:
         return kept
 
     def _values(self, sample: int) -> np.ndarray:
-        """Return the value of each class, ``(classes,) float32``: "against" and "for" of a single unit."""
-        values = self._work.predictions(sample).astype("<f4")
-        if len(values) > 1:
-            return values
-        against = 1 - values if self._work.head.probabilities else -values
-        return np.concatenate([against, values])
+        """Return the value of each class, ``(classes,) float32``."""
+        return class_values(self._work.head, self._work.predictions(sample).astype("<f4"))
 
     def _graph(self, graph: dict[str, Any]) -> dict[str, Any] | None:
         """Return the drawings of the graph that there is room for, and which layer of the page a box is."""
