@@ -130,7 +130,9 @@ def attribute(
         others an input or a layer, the first input of real numbers if left out. An input without a name is
         called as in the graph, ``"input"`` or ``"input:1"``.
     target : int or Target, optional
-        The class to explain, or any unit; each sample's first class if left out.
+        The class to explain, or any unit; each sample's first class if left out. Of a main output with one
+        unit, 1 explains its value and 0 what speaks against it; left out, that is 1, or 0 where the value is
+        a probability below a half. ``Target(0)`` is the value of any single unit, of a layer or output too.
     scores : str, optional
         ``"logits"`` or ``"probabilities"``. Left out, methods of gradients explain logits if the model
         computes them, the others its output as it is.

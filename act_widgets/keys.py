@@ -82,6 +82,9 @@ class Score:
 class Target:
     """What an attribution explains: one unit of an output, or of any layer.
 
+    It is always the unit itself: where there is one, such as in a map of depths, 0 is its value. "For" (1)
+    and "against" (0) are the plain integers that choose a class of a main output with one unit.
+
     Parameters
     ----------
     unit : int
@@ -122,7 +125,10 @@ class Head:
         return 2 if self.units == 1 else self.units
 
     def unit_and_sign(self, target: int) -> tuple[int, float]:
-        """Return the output unit and the sign of the score that explain class `target`."""
+        """Return the output unit and the sign of the score that explain class `target`.
+
+        Of a head with one unit, class 1 is its value, and class 0 speaks against it.
+        """
         return (0, 1.0 if target else -1.0) if self.units == 1 else (target, 1.0)
 
     def check(self, target: int) -> int:

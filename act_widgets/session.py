@@ -42,7 +42,7 @@ class Session(Questions, ThroughTime, HasTraits):
     labels : sequence of str, or dict by number, optional
         Class names, one for each unit of the main output.
     display : sequence of ndarray, optional
-        Pictures to show in place of the inputs: uint8, or float in [0, 1], of any size.
+        Pictures to show in place of the first input: uint8, or float in [0, 1], of any size.
     cache_bytes : int, optional
         Bytes of activations and gradients to keep at the most; 1 GiB if left out.
     training : bool
@@ -102,7 +102,7 @@ class Session(Questions, ThroughTime, HasTraits):
             labels = self.timeline.about.labels or None
         self.labels = checked_labels(labels, self.reader.head)
         self._display = display
-        self.photos = self._photos()
+        self._look_at_inputs()
         self.axes = LayerAxes(lambda: self.reader, self._relaid)
         layers = self.reader.layers
         first = self._first_layer(model) or default_layer(self.reader.taps) or layers[-1]
@@ -145,7 +145,7 @@ class Session(Questions, ThroughTime, HasTraits):
         with self.source.at_rest(), self._turn:
             self.reader = self._read(read)
             self._display = None
-            self.photos = self._photos()
+            self._look_at_inputs()
             self._settle_anew()
 
     @property
@@ -285,6 +285,16 @@ class Session(Questions, ThroughTime, HasTraits):
             self._weights = weights
             return reader
 
-    def _photos(self) -> Photos:
+    def photos_of(self, index: int) -> Photos:
+        """Return one of several inputs as pictures; what was given as `display` stands for the first."""
+        if index == 0:
+            return self.photos
+        if index not in self._others:
+            given = self.reader.inputs.arrays[index]
+            self._others[index] = Photos(given, stated=False, count=self.reader.inputs.size)
+        return self._others[index]
+
+    def _look_at_inputs(self) -> None:
         given = self.reader.inputs.arrays[0] if self._display is None else self._display
-        return Photos(given, stated=self._display is not None, count=self.reader.inputs.size)
+        self.photos = Photos(given, stated=self._display is not None, count=self.reader.inputs.size)
+        self._others: dict[int, Photos] = {}

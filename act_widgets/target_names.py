@@ -26,4 +26,5 @@ def target_name(head: Head, labels: Sequence[str] | None, target: int | Target) 
         return f"channel {target.unit} of '{target.layer}'{place}"
     if target.output is not None:
         return f"unit {target.unit} of output '{target.output}'{place}"
-    return f"{class_name(head, labels, target.unit)}{place}"
+    number = 1 if head.units == 1 else target.unit  # a single unit itself is what speaks for it
+    return f"{class_name(head, labels, number)}{place}"

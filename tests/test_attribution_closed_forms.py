@@ -560,6 +560,58 @@ def test_one_unit_speaks_for_and_against(target, sign):
     np.testing.assert_allclose(hidden.maps, [sign * (p - left)], **CLOSE)
 
 
+def depth_model() -> Any:
+    """Two classes, and at every place a depth of -3 x: at ONE -3, 3, -6, -1.5, in the mean -1.875."""
+    x = keras.Input((2, 2, 1), name="picture")
+    depth = layers.Conv2D(1, 1, use_bias=False, name="depth")
+    kind = layers.Dense(2, activation="softmax", name="kind")
+    model = keras.Model(x, {"depth": depth(x), "kind": kind(layers.Flatten(name="flat")(x))})
+    depth.set_weights([np.full((1, 1, 1, 1), -3, "float32")])
+    return model
+
+
+@pytest.mark.parametrize("place", [{"output": "depth"}, {"layer": "depth"}])
+def test_the_only_unit_of_an_output_or_layer_is_its_value(place):
+    found = aw.attribute(depth_model(), ONE, "gradient_x_input", target=aw.Target(0, **place))
+    np.testing.assert_allclose(found.score, [-1.875], **CLOSE)
+    np.testing.assert_allclose(found.maps, [[[-0.75, 0.75], [-1.5, -0.375]]], **CLOSE)
+    one = aw.attribute(depth_model(), ONE, "gradient_x_input", target=aw.Target(0, at=(1, 0), **place))
+    np.testing.assert_allclose(one.score, [-6], **CLOSE)
+    with pytest.raises(aw.TargetError, match=r"depth' has no such unit.*unit=1.*from 0 to 0"):
+        aw.attribute(depth_model(), ONE, "saliency", target=aw.Target(1, **place))
+
+
+def test_the_only_unit_of_the_main_output_is_its_value():
+    """`Target(0)` is the logit of 2, the class 0 what speaks against it."""
+    found = aw.attribute(one_unit_model(), ONE, "gradient_x_input", target=aw.Target(0))
+    np.testing.assert_allclose(found.score, [2], **CLOSE)
+    np.testing.assert_allclose(found.maps, [[[1, -1], [4, -2]]], **CLOSE)
+    alone = aw.Session(one_unit_model(), ONE).attribution("saliency", target=aw.Target(0), sample=0)
+    assert alone.target == 1
+    with pytest.raises(aw.TargetError, match="output has no such unit"):
+        aw.attribute(one_unit_model(), ONE, "saliency", target=aw.Target(1))
+
+
+def test_what_a_plain_regressor_gives_is_explained_where_it_is_negative_too():
+    """Of 3 x_0 - 2 x_1: 4 and -3."""
+    x = keras.Input((2,), name="numbers")
+    model = keras.Model(x, layers.Dense(1, use_bias=False, name="out")(x))
+    model.set_weights([np.array([[3], [-2]], "float32")])
+    numbers = np.array([[2, 1], [1, 3]], "float32")
+    found = aw.attribute(model, numbers, "gradient_x_input")
+    assert found.target == (1, 1)
+    np.testing.assert_allclose(found.score, [4, -3], **CLOSE)
+    np.testing.assert_allclose(found.values[..., 0], [[6, -2], [3, -6]], **CLOSE)
+    against = aw.attribute(model, numbers, "gradient_x_input", target=0)
+    np.testing.assert_array_equal(against.values, -found.values)
+    session = aw.Session(model, numbers, labels=["price"])
+    session.selection.sample = 1
+    chooser = aw.ClassSelector(session)
+    told = [(option.name, option.facts) for option in chooser._list.options]
+    assert told == [("as predicted", "for price"), ("for price", "-3"), ("against price", "3")]
+    assert session.target_name(aw.Target(0)) == "for price"
+
+
 def two_outputs(nest: str) -> Any:
     """Classes of weights 1 and 2 in the first output, 3, 4 and 5 in the second."""
     x = keras.Input((2, 2, 1), name="picture")

@@ -390,6 +390,17 @@ def test_a_head_with_one_unit_has_two_classes(tmp_path):
     explorer.close()
 
 
+def test_a_page_of_a_regressor_explains_its_value(tmp_path):
+    x = keras.Input((4, 4, 1), name="picture")
+    out = LAYERS.Dense(1, kernel_initializer="ones", name="out")(LAYERS.Flatten(name="flat")(x))
+    explorer = aw.explore(keras.Model(x, out), np.full((1, 4, 4, 1), -0.5))
+    page, _ = exported(explorer, tmp_path)
+    assert page.data["chosen"]["target"] is None
+    np.testing.assert_allclose(page.values(0), [8, -8])
+    assert page.sample(0)["classes"] == [1, 0]
+    explorer.close()
+
+
 @pytest.mark.parametrize("name", ["convolution_1d", "convolution_3d", "time_distributed", "segmentation"])
 def test_any_rank_is_exported(name, tmp_path):
     explorer = aw.explore(*getattr(zoo, name)())

@@ -292,12 +292,13 @@ def ending(head: list[Any]) -> keras.Model:
 @pytest.mark.parametrize(
     ("head", "words"),
     [
+        ([None], ("as predicted", "for")),
         ([None], ("against", "-0.4")),
         (["sigmoid"], ("against", "40.1%")),
         # As models of mixed precision end.
         (["sigmoid", LAYERS.Activation("linear", dtype="float32")], ("against", "40.1%")),
     ],
-    ids=["linear", "sigmoid", "sigmoid and cast"],
+    ids=["linear, predicted", "linear", "sigmoid", "sigmoid and cast"],
 )
 def test_a_number_between_0_and_1_is_a_probability_only_if_no_linear_layer_made_it(head, words):
     session = aw.Session(ending(head), np.ones((2, 4)))

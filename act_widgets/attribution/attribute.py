@@ -53,7 +53,7 @@ def attribute_batch(
     layer : str or None
         Address of a layer or input; None for the method's usual one.
     target : int, Target or None
-        What to explain; None for the class that the model gives each sample first.
+        What to explain; None for the class that the model gives each sample first; see `top_classes`.
     scores : str or None
         Which scores to explain; None for those that the method usually explains.
     parameters : dict
@@ -72,7 +72,7 @@ def attribute_batch(
             if on_progress is not None:
                 on_progress((number + part.share) / len(questions), part.words)
         parts.append(part.result)
-    return joined(parts, tuple(q.explained.target.unit for q in questions) if target is None else target)
+    return joined(parts, tuple(top_classes(reader).tolist()) if target is None else target)
 
 
 def attribute_sample(
@@ -192,7 +192,7 @@ def _attribution(
         values=values[None],
         method=method.name,
         layer=question.address,
-        target=_short(question.explained.target),
+        target=question.explained.asked,
         scores=question.explained.scores,
         score=np.array([question.score], np.float32),
         signed=method.is_signed(parameters),
@@ -205,18 +205,17 @@ def _attribution(
     )
 
 
-def _short(target: Target) -> int | Target:
-    """Return a class of the main output as its number."""
-    return target.unit if target == Target(target.unit) else target
-
-
 def top_classes(reader: Reader) -> np.ndarray:
-    """Return the class that the model gives each sample first, ``(batch,) int``."""
+    """Return the class that the model gives each sample first, ``(batch,) int``.
+
+    Of a single unit that is "for" (1), its value; "against" (0) only where it is a probability below a half.
+    """
     scores = reader.unit_scores
     if scores.shape[1] > 1:
         return scores.argmax(1)
-    threshold = 0.5 if reader.head.probabilities else 0.0
-    return (scores[:, 0] >= threshold).astype(int)
+    if not reader.head.probabilities:
+        return np.ones(len(scores), int)
+    return (scores[:, 0] >= 0.5).astype(int)
 
 
 def _layer_tap(reader: Reader, layer: str | None, found: Explained) -> Tap:

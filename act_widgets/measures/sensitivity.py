@@ -60,7 +60,8 @@ def _score(found: Explained) -> str:
     if found.scores == ACTIVATIONS:
         return f"channel {found.unit} of '{found.target.layer}'{at}"
     whose = "" if found.target.output is None else f" of output '{found.target.output}'"
-    return f"class {found.target.unit}{whose}{at} ({found.scores})"
+    number = found.asked if isinstance(found.asked, int) else found.unit
+    return f"class {number}{whose}{at} ({found.scores})"
 
 
 def _size(slope: np.ndarray, _: np.ndarray) -> float:

@@ -21,7 +21,7 @@ class Explained:
     Attributes
     ----------
     target : Target
-        As it was asked for, addresses whole.
+        The unit and where it is, addresses whole.
     score : Score
         The tensor that holds the scores.
     scores : str
@@ -33,7 +33,7 @@ class Explained:
     unit : int
         The unit's number on that axis.
     sign : float
-        -1 where the unit is explained against.
+        -1 where what speaks against the unit is explained.
     """
 
     target: Target
@@ -43,6 +43,13 @@ class Explained:
     axis: int
     unit: int
     sign: float = 1.0
+
+    @property
+    def asked(self) -> int | Target:
+        """The number of a class of the main output, 1 for a single unit and 0 against it; else the target."""
+        if self.target != Target(self.unit):
+            return self.target
+        return int(self.sign > 0) if self.shape[-1:] == (1,) else self.unit
 
     @property
     def offset(self) -> float:

@@ -53,6 +53,10 @@ class GradientReader:
                 self._behind[address] = self.source.activation(batch, known, Score(address))
         return self._behind[address]
 
+    def knows(self, score: Score) -> bool:
+        """Whether it is known what scores depend on."""
+        return score in self._before
+
     def depends_on(self, score: Score = MAIN) -> frozenset[str]:
         """Return the addresses that scores depend on."""
         if score not in self._before:

@@ -24,7 +24,8 @@ def explained(
     reader : Reader
         The model and its batch.
     target : int or Target
-        A class of the main output, or any unit.
+        A class of the main output, or any unit. Of a main output with one unit, the integer 1 is its
+        value and 0 speaks against it; a `Target` is the unit itself.
     scores : str, optional
         ``"logits"`` or ``"probabilities"``, which the model must have; left out, `usual`.
     usual : str
@@ -40,7 +41,9 @@ def explained(
             f"Scores are logits or probabilities. Received: scores={scores!r}. "
             f"Expected: '{LOGITS}', '{PROBABILITIES}', or None for what the method usually explains."
         )
-    asked = target if isinstance(target, Target) else Target(target)
+    if not isinstance(target, Target):
+        return _of_class(reader, target, scores, usual)
+    asked = target
     if asked.layer is not None and asked.output is not None:
         raise TargetError(
             f"A target is a unit of a layer or of an output. Received: {asked}. Expected: one of the two."
@@ -68,15 +71,22 @@ def _of_layer(reader: Reader, asked: Target, layer: str) -> Explained:
     return Explained(found, Score(tap.address, logits=False), ACTIVATIONS, shape, axis, unit)
 
 
+def _of_class(reader: Reader, target: int, scores: str | None, usual: str) -> Explained:
+    """Return what a class of the main output stands for: of one unit its value, or what speaks against it."""
+    unit, sign = reader.head.unit_and_sign(reader.head.check(target))
+    return replace(_of_output(reader, Target(unit), scores, usual), sign=sign)
+
+
 def _of_output(reader: Reader, asked: Target, scores: str | None, usual: str) -> Explained:
     if asked.output is None:
         address, shape, head = "", reader.output_shape[1:], reader.head
+        owner = "The model's output"
     else:
         address, output = _chosen_output(reader, asked.output)
         shape, head = output.shape[1:], Head(output.shape[-1], are_probabilities(output))
-    number = head.check(asked.unit)
-    unit, sign = head.unit_and_sign(number)
-    found = replace(asked, unit=number, at=_checked_position(asked.at, shape, -1))
+        owner = f"Output {asked.output!r}"
+    unit = _checked_unit(asked.unit, head.units, owner)
+    found = replace(asked, unit=unit, at=_checked_position(asked.at, shape, -1))
     before = (scores or usual) == LOGITS
     # Of a sigmoid for each class, or a softmax over another axis, the numbers alone do not tell.
     activation = reader.gradients.activation_behind(address) if before or not head.probabilities else None
@@ -92,7 +102,7 @@ def _of_output(reader: Reader, asked: Target, scores: str | None, usual: str) ->
             f"'{reader.source.name}' does not return probabilities. Received: scores='probabilities'. "
             "Expected: scores='logits': its output values as they are."
         )
-    return Explained(found, Score(address, logits=is_before), kind, shape, -1, unit, sign)
+    return Explained(found, Score(address, logits=is_before), kind, shape, -1, unit)
 
 
 def _chosen_output(reader: Reader, chosen: int | str) -> tuple[str, np.ndarray]:

@@ -85,6 +85,10 @@ class Asked:
         method = METHODS[self.method]
         return question_of(session.reader, method, self.layer, self.target, self.scores, self.sample)
 
+    def address(self, session: Session) -> str:
+        """Return the layer or input that the map is of."""
+        return self._question(session).address
+
     def estimate(self, session: Session, anew: bool = False) -> Estimate:
         """Return what the map will cost; `anew`: as if it were not kept."""
         method, question = METHODS[self.method], self._question(session)

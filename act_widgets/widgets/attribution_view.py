@@ -24,10 +24,10 @@ from .channel_view import fitted
 from .ground import Ground, ground_of
 from .kept import Kept
 from .map_slice import MapSlice, slice_of
-from .maps import photo_under, places_under
 from .recipe import of_control
 from .stage import Stage
 from .surface import Placed, Scene, Sheet, Surface
+from .under import FIRST, Under, is_known, photo_under, places_under, under_of
 
 _SIDE = 560
 COLOURS = "inferno"
@@ -52,12 +52,15 @@ class Explained:
         The class explained.
     remark : str
         Method, layer, which scores were explained, and why the map is blank if it is.
+    under : Under
+        Which input lies under it.
     """
 
     result: Attribution | None
     sample: int
     name: str
     remark: str
+    under: Under
 
     @property
     def array(self) -> np.ndarray:
@@ -85,15 +88,15 @@ class Overlay:
         What is drawn of the map.
     large : Picture or None
         The same interpolated to the input's size; None if no layer has a map.
-    ground : Ground
-        The input.
+    ground : Ground or None
+        The input; None if the map is drawn alone.
     remark : str
         What is to be said of both.
     """
 
     shown: MapSlice
     large: Picture | None
-    ground: Ground
+    ground: Ground | None
     remark: str
 
     @cached_property
@@ -101,9 +104,27 @@ class Overlay:
         """The map, to be sent once."""
         return None if self.large is None else Sheet(self.large.png())
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height and width of what is drawn."""
+        if self.ground is not None:
+            return self.ground.rgb.shape[:2]
+        return (1, 1) if self.large is None else self.large.indices.shape
+
+    def blended(self, opacity: float) -> np.ndarray:
+        """Return both as ``(height, width, 3) uint8``, the map with this opacity if the input is under it."""
+        if self.ground is None:
+            return np.full((1, 1, 3), 128, np.uint8) if self.large is None else self.large.rgb()
+        if self.large is None:
+            return self.ground.rgb
+        return pictures.blended(self.ground.rgb, self.large.rgb(), opacity)
+
 
 class AttributionView(View):
     """An attribution map for the chosen class, at the chosen layer, over the input.
+
+    Of several inputs that is the first picture that the layer depends on; the caption names it if it is not
+    the first input. If there is none, the map is drawn alone, and the caption says so.
 
     A layer without spatial axes has no map: the nearest one that has them is taken, and the view
     says so. Of the map of a volume or an image sequence a slice is shown, and has a slider; colours mean
@@ -146,31 +167,33 @@ class AttributionView(View):
 
     def is_ready(self, key: Asked) -> bool:
         """Whether activation and gradient can be looked up."""
-        return not key.has_place or key.is_kept(self.session)
+        if not key.has_place:
+            return True
+        return key.is_kept(self.session) and is_known(self.session, key.address(self.session))
 
     def stages(self, key: Asked) -> Iterator[Stage]:
         """Yield the map as it comes to be; what takes long waits for the user's word."""
         if not key.has_place:
             yield Stage(self._without_map(key))
             return
-        cost = key.estimate(self.session)
+        cost, under = key.estimate(self.session), under_of(self.session, key.address(self.session))
         if cost.seconds > _NOTICED:
             words = f"{cost.runs:,} passes of the model, about {duration(cost.seconds)}"
-            yield Stage(self._without_map(key), 0.0, words, waits=cost.seconds > LONG)
+            yield Stage(self._without_map(key, under), 0.0, words, waits=cost.seconds > LONG)
         start = time.monotonic()
         for part in key.steps(self.session):
             gone = time.monotonic() - start
             left = f" · about {duration(gone / part.share - gone)} left" if 0 < part.share < 1 else ""
-            yield Stage(self._explained(key, part.result), part.share, part.words + left)
+            yield Stage(self._explained(key, part.result, under), part.share, part.words + left)
 
-    def _explained(self, key: Asked, result: Attribution) -> Explained:
+    def _explained(self, key: Asked, result: Attribution, under: Under) -> Explained:
         """Return a map and what to say of it."""
         name = self.session.target_name(key.target)
-        return Explained(result, key.sample, name, described(self.session, key, result))
+        return Explained(result, key.sample, name, described(self.session, key, result), under)
 
-    def _without_map(self, key: Asked) -> Explained:
+    def _without_map(self, key: Asked, under: Under = FIRST) -> Explained:
         words = "" if key.has_place else NO_MAPS
-        return Explained(None, key.sample, self.session.target_name(key.target), words)
+        return Explained(None, key.sample, self.session.target_name(key.target), words, under)
 
     @property
     def array(self) -> np.ndarray:
@@ -184,33 +207,44 @@ class AttributionView(View):
 
     def _overlay_of(self, explained: Explained) -> Overlay:
         """Return what is on the screen of a map; the same one as long as nobody moves a slider."""
-        shown, under = self._shown_of(explained), places_under(self.session)
+        shown, under = self._shown_of(explained), places_under(self.session, explained.under.index)
         wanted = explained, shown.axes, tuple(shown.sliders.items()), tuple(under.items())
         return self._overlay.get(wanted, lambda: self._laid(explained, shown, under))
 
     def _laid(self, explained: Explained, shown: MapSlice, under: dict[str, int]) -> Overlay:
         """Return a map, or a slice of it, over the input."""
-        session, sample, colours = self.session, explained.sample, explained.colours
-        ground = self._ground.get(
-            (session.version, sample, colours, tuple(under.items())),
-            lambda: ground_of(pictures.enlarged(photo_under(session, sample), _FINE), colours),
-        )
-        large = None
+        ground, large, still = self._ground_of(explained, under), None, ""
         if explained.result is not None:
-            fine = resized(np.nan_to_num(shown.array), ground.rgb.shape[:2])
-            large = Picture(pictures.quantised(fine, explained.scale), colours)
-        words = filter(None, [explained.remark, shown.words, shown.said_of_ground(under)])
+            sides = enlarged_sides(shown.array.shape) if ground is None else ground.rgb.shape[:2]
+            fine = resized(np.nan_to_num(shown.array), sides)
+            large = Picture(pictures.quantised(fine, explained.scale), explained.colours)
+            still = "" if ground is None else shown.said_of_ground(under)
+        said = explained.under.sentence if large is not None else ""
+        words = filter(None, [explained.remark, said, shown.words, still])
         return Overlay(shown, large, ground, " ".join(words))
+
+    def _ground_of(self, explained: Explained, under: dict[str, int]) -> Ground | None:
+        """Return the input under a map, made once for all maps in these colours."""
+        session, sample, colours = self.session, explained.sample, explained.colours
+        index = explained.under.index
+        if index is None:
+            return None
+        return self._ground.get(
+            (session.version, sample, colours, index, tuple(under.items())),
+            lambda: ground_of(pictures.enlarged(photo_under(session, sample, index), _FINE), colours),
+        )
 
     def draw(self, result: Explained) -> None:
         """Show the input, and the map above it."""
         overlay = self._overlay_of(result)
-        box = fitted(overlay.ground.rgb.shape[:2], _SIDE)
+        box, ground = fitted(overlay.shape, _SIDE), overlay.ground
         placed = []
         if overlay.sheet is not None:
-            placed = [Placed(overlay.sheet, box, opacity=self._opacity.value, smooth=True)]
+            opacity = 1.0 if ground is None else self._opacity.value
+            placed = [Placed(overlay.sheet, box, opacity=opacity, smooth=True)]
         size = round(box.width), round(box.height)
-        self._surface.show(size, Scene(placed), ground=overlay.ground.sheet)
+        self._surface.show(size, Scene(placed), ground=None if ground is None else ground.sheet)
+        self._opacity.layout.display = "none" if ground is None else None
         self._sliders.show(overlay.shown.sliders)
         self._bar.value = "" if overlay.large is None else text.colour_bar(result.colours, result.scale)
         self._under.value = text.caption(overlay.remark)
@@ -218,10 +252,7 @@ class AttributionView(View):
 
     def picture(self, result: Explained) -> bytes:
         """Return the overlay as a PNG."""
-        overlay = self._overlay_of(result)
-        mixed = overlay.ground.rgb
-        if overlay.large is not None:
-            mixed = pictures.blended(mixed, overlay.large.rgb(), self._opacity.value)
+        mixed = self._overlay_of(result).blended(self._opacity.value)
         return pictures.png_of(pictures.enlarged(mixed, _SIDE))
 
     def panels(self, result: Explained) -> list[np.ndarray]:
@@ -234,6 +265,12 @@ class AttributionView(View):
     def release(self) -> None:
         """Let go of the axes that the sliders follow."""
         self._sliders.close()
+
+
+def enlarged_sides(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return height and width of a small map drawn alone: whole times its own, so that it can be smooth."""
+    times = max(1, -(-_FINE // max(shape)))
+    return shape[0] * times, shape[1] * times
 
 
 def described(session: Session, asked: Asked, result: Attribution) -> str:

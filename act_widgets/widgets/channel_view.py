@@ -23,11 +23,12 @@ from .cursor import led_by_cursor
 from .ground import Ground, ground_of
 from .kept import Kept
 from .line_chart import LineChart
-from .maps import Drawn, all_pictures, is_ready, one_picture, photo_under, value_text
+from .maps import Drawn, all_pictures, is_ready, one_picture, value_text
 from .parts import close_whole
 from .recipe import of_control
 from .sprite import Sprite, colours_of, neighbours, sprite_of
 from .surface import Box, Placed, Scene, Sheet, Surface
+from .under import FIRST, Under, is_known, photo_under, under_of
 
 _SIDE = 560
 _OPACITY = 0.6
@@ -54,6 +55,8 @@ class ChannelMap:
         The input under it.
     layer, words : str
         What is shown.
+    under : Under
+        Which input that is.
     place : int or None
         That of the channel in the order of the layer's; None if it is hidden.
     sprite : Sprite or None
@@ -68,6 +71,7 @@ class ChannelMap:
     ground: Ground | None
     layer: str
     words: str
+    under: Under = FIRST
     place: int | None = None
     sprite: Sprite | None = None
 
@@ -104,7 +108,9 @@ class ChannelMap:
 class ChannelView(View):
     """The chosen channel at full resolution: a map, the line of a sequence, a number among its layer's.
 
-    Values outside the selection's `value_range` are dimmed.
+    Over the input, of several inputs the first picture that the layer depends on lies under the map; the
+    caption names it if it is not the first input, or says that there is none. Values outside the selection's
+    `value_range` are dimmed.
 
     Parameters
     ----------
@@ -155,7 +161,10 @@ class ChannelView(View):
 
     def is_ready(self, key: tuple) -> bool:
         """Whether the activation can be looked up."""
-        return is_ready(self.session, key[0], key[1], key[2])
+        layer, sample, channel, *_, is_over = key
+        if not is_ready(self.session, layer, sample, channel):
+            return False
+        return not (is_over and self.session.axes[layer].is_spatial) or is_known(self.session, layer)
 
     def compute(self, key: tuple) -> ChannelMap:
         """Return the channel's picture and what to say of it."""
@@ -168,13 +177,19 @@ class ChannelView(View):
         place, sprite = self._neighbours(key)
         shown = np.atleast_2d(_fitting(drawn.array)[0])
         picture = Picture(pictures.quantised(shown, scale), colours_of(scale))
-        ground, words = None, drawn.name_of(drawn.first)
-        if is_over and drawn.axes.is_spatial:
-            wanted = self.session.version, sample, self.session.axes.places, picture.colours
-            ground = self._ground.get(
-                wanted, lambda: ground_of(photo_under(self.session, sample), picture.colours)
-            )
-        return ChannelMap(values, drawn, picture, shown, scale, ground, layer, words, place, sprite)
+        under = under_of(self.session, layer) if is_over and drawn.axes.is_spatial else None
+        ground = None if under is None else self._ground_of(under.index, sample, picture.colours)
+        words = drawn.name_of(drawn.first)
+        return ChannelMap(
+            values, drawn, picture, shown, scale, ground, layer, words, under or FIRST, place, sprite
+        )
+
+    def _ground_of(self, index: int | None, sample: int, colours: str) -> Ground | None:
+        """Return an input as the ground of maps in these colours, made once for all of them."""
+        if index is None:
+            return None
+        wanted = self.session.version, sample, index, self.session.axes.places, colours
+        return self._ground.get(wanted, lambda: ground_of(photo_under(self.session, sample, index), colours))
 
     def _neighbours(self, key: tuple) -> tuple[int | None, Sprite | None]:
         """Return the channel's place in the order, and the maps of those near it, made once for all."""
@@ -309,7 +324,9 @@ class ChannelView(View):
             self._under.value = text.caption(self._summary(self._shown_map))
 
     def _summary(self, result: ChannelMap) -> str:
-        return summary(result.array) if result.array.ndim else standing(result.drawn.array, result.array)
+        if not result.array.ndim:
+            return standing(result.drawn.array, result.array)
+        return " · ".join(filter(None, [summary(result.array), result.under.words]))
 
 
 def _fitting(maps: np.ndarray) -> np.ndarray:

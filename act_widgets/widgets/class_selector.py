@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import ipywidgets
@@ -10,6 +9,7 @@ import numpy as np
 
 from ..session import Session
 from .choice_list import ChoiceList, Option
+from .class_values import best_first, class_values
 from .control import Choice, Control
 from .face import Face
 from .maps import check_channels
@@ -22,8 +22,9 @@ _ROWS = 5
 class ClassSelector(Control):
     """The classes with the model's value for the chosen sample, best first.
 
-    A head with one unit offers "for" and "against". The first entry follows the prediction. The button
-    has the channel on the screen explained in place of a class, whatever layer is looked at then.
+    A head with one unit offers "for", its value, and "against". The first entry follows the prediction;
+    where a single unit is no probability, that is "for". The button has the channel on the screen explained
+    in place of a class, whatever layer is looked at then.
 
     Parameters
     ----------
@@ -55,8 +56,8 @@ class ClassSelector(Control):
     def compute(self, key: tuple[int, int | None, str]) -> Choice:
         """Return the classes with their values."""
         sample, target, layer = key
-        values = dict(self._values(self.session.predictions(sample)))
-        order = sorted(values, key=lambda c: -np.nan_to_num(values[c], nan=-np.inf))
+        values = class_values(self.session.head, self.session.predictions(sample))
+        order = best_first(self.session.head, values)
         form = ".1%" if self.session.head.probabilities else ".3g"
         name = self.session.class_name
         options = [Option(_AS_PREDICTED, "as predicted", name(self.session.top_class(sample)))]
@@ -72,14 +73,6 @@ class ClassSelector(Control):
         with self.following():
             self._list.show(result.options, result.chosen)
         self.note("the maps explain this")
-
-    def _values(self, units: np.ndarray) -> Iterator[tuple[int, float]]:
-        if len(units) > 1:
-            yield from enumerate(units.tolist())
-            return
-        value = float(units[0])
-        yield 1, value
-        yield 0, 1 - value if self.session.head.probabilities else -value
 
     def _picked(self, change: dict) -> None:
         if not self.is_following and change["new"] != _UNIT:

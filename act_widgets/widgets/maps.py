@@ -158,22 +158,6 @@ def with_choice(session: Session, drawn: Drawn, channel: int) -> Drawn:
     return replace(drawn, chosen=chosen)
 
 
-def photo_under(session: Session, sample: int) -> np.ndarray:
-    """Return the input as a picture, ``(height, width, 3) uint8``: the slice that sliders stand at."""
-    return session.photos.at(sample, list(places_under(session).values()))
-
-
-def places_under(session: Session) -> dict[str, int]:
-    """Return where sliders stand along the axes of the input that its picture is a slice of."""
-    if session.photos.stated:
-        return {}
-    axes = session.axes[session.reader.input_addresses[0]]
-    # Sliders of a film or volume run along its first axes.
-    lead = axes.sliders if axes.roles[: len(axes.sliders)] == axes.sliders else ()
-    lengths = session.reader.inputs.arrays[0].shape[1:]
-    return {role: session.axes.place(role, n) for role, n in zip(lead, lengths, strict=False)}
-
-
 def is_ready(session: Session, layer: str, sample: int, channel: int | None = None) -> bool:
     """Whether what is drawn takes no pass of the model; of a channel alone, if it is given."""
     if not session.axes.knows(layer):

@@ -18,7 +18,8 @@ from ...selection import Selection
 from ...session import Session
 from .. import text
 from ..asked import Asked
-from ..maps import photo_under, places_under
+from ..class_values import best_first, class_values
+from ..under import is_picture, photo_under, places_under
 from . import page
 from .layer import LayerFacts, facts_of, packed_layer
 from .overlay import method_of, packed_overlays
@@ -105,7 +106,7 @@ class Draft:
         lost = self._work.batch_size - len(self._entries)
         if lost:
             said.insert(0, f"{lost} of {self._work.batch_size} samples.")
-        if any(layer.has_sliders for layer in self._layers) or places_under(self._shown):
+        if any(layer.has_sliders for layer in self._layers) or self._has_slices:
             said.append("Other places along axes with a slider than those on the screen.")
         said += _not_offered(self._shown.selection)
         chosen, taken = self._shown.selection.method, method_of(self._shown)[0]
@@ -164,7 +165,8 @@ class Draft:
         classes = self._classes(sample)
         entry = {
             "number": sample,
-            "photo": photo_url(photo_under(self._shown, sample), self._plan.photo),
+            "photo": self._photo(sample, 0),
+            "under": {index: self._photo(sample, index) for index in self._further},
             "values": base64.b64encode(self._values(sample).tobytes()).decode("ascii"),
             "classes": classes,
         }
@@ -181,6 +183,20 @@ class Draft:
             raise NoRoomError(used)
         return entry, "".join(blocks)
 
+    @property
+    def _further(self) -> list[int]:
+        """Numbers of the inputs that may lie under a map, but for the first."""
+        count = len(self._shown.reader.inputs.arrays)
+        return [index for index in range(1, count) if is_picture(self._shown, index)]
+
+    @property
+    def _has_slices(self) -> bool:
+        """Whether a slice is shown of an input."""
+        return any(places_under(self._shown, index) for index in (0, *self._further))
+
+    def _photo(self, sample: int, index: int) -> str:
+        return photo_url(photo_under(self._shown, sample, index), self._plan.photo)
+
     def _parts(self, sample: int, classes: Sequence[int]) -> Iterator[tuple[str, str]]:
         for index, facts in enumerate(self._layers):
             if not facts.error:
@@ -193,7 +209,7 @@ class Draft:
 
     def _classes(self, sample: int) -> list[int]:
         """Return the classes of a sample that are explained, the likeliest first."""
-        order = np.argsort(-np.nan_to_num(self._values(sample), nan=-np.inf), kind="stable").tolist()
+        order = best_first(self._work.head, self._values(sample))
         kept = order[: self._plan.classes]
         chosen = self._shown.selection
         if kept and chosen.target is not None and not chosen.target_layer and chosen.target not in kept:
@@ -201,12 +217,8 @@ class Draft:
         return kept
 
     def _values(self, sample: int) -> np.ndarray:
-        """Return the value of each class, ``(classes,) float32``: "against" and "for" of a single unit."""
-        values = self._work.predictions(sample).astype("<f4")
-        if len(values) > 1:
-            return values
-        against = 1 - values if self._work.head.probabilities else -values
-        return np.concatenate([against, values])
+        """Return the value of each class, ``(classes,) float32``."""
+        return class_values(self._work.head, self._work.predictions(sample).astype("<f4"))
 
     def _graph(self, graph: dict[str, Any]) -> dict[str, Any] | None:
         """Return the drawings of the graph that there is room for, and which layer of the page a box is."""

@@ -14,6 +14,7 @@ from ...rendering.palettes import LEVELS, NOT_FINITE
 from ...rendering.pictures import resampled
 from ...session import Session
 from ..maps import Drawn, all_pictures, drawable
+from ..under import FIRST, under_of
 from .packing import packed, shrunk
 
 
@@ -44,6 +45,10 @@ class LayerFacts:
         Whether its pictures are channels, so that each has a histogram.
     is_spatial : bool
         Whether a picture lies over the input.
+    under : int or None
+        Number of that input; None if pictures are drawn alone.
+    over : str
+        What is to be said of it.
     is_whole : bool
         Whether values are whole numbers.
     has_sliders : bool
@@ -64,6 +69,8 @@ class LayerFacts:
     full: tuple[int, int] = (0, 0)
     has_channels: bool = False
     is_spatial: bool = False
+    under: int | None = 0
+    over: str = ""
     is_whole: bool = False
     has_sliders: bool = False
     error: str = ""
@@ -109,6 +116,7 @@ def facts_of(
         return LayerFacts(address, error=str(error))
     maps, axes = _as_maps(drawn), drawn.axes
     height, width = maps.shape[1:]
+    under = under_of(session, address) if axes.is_spatial else FIRST
     places = " · ".join(f"{one_of(role)} {place}" for role, place in drawn.places.items())
     return LayerFacts(
         address=address,
@@ -123,6 +131,8 @@ def facts_of(
         full=(height, width),
         has_channels=axes.has_channels,
         is_spatial=axes.is_spatial,
+        under=under.index,
+        over=under.words,
         is_whole=drawn.array.dtype.kind in "biu",
         has_sliders=bool(drawn.places),
     )

@@ -16,6 +16,7 @@ from ...session import Session
 from ..asked import Asked
 from ..attribution_view import colours_of, remarks, scale_of, statement
 from ..map_slice import slice_of
+from ..under import under_of
 from .packing import as_json, packed, shrunk
 
 QUICK = "grad_cam"
@@ -31,7 +32,8 @@ def packed_overlays(session: Session, layers: Sequence[str], asked: Asked, side:
     """Return the maps of a class, one for each layer that has one, for the page.
 
     Packed are four bytes, how long the text is; JSON with ``at``, which entry each layer shows, and ``maps``:
-    ``layer h w low high colours said more`` of each; and the maps as bytes of 0 to 253, one behind the other.
+    ``layer h w low high colours said more under`` of each; and the maps as bytes of 0 to 253, one behind the
+    other.
 
     Parameters
     ----------
@@ -69,6 +71,7 @@ def _entry(session: Session, asked: Asked, side: int | None) -> tuple[dict[str, 
         return _without_map(str(error))
     result = last.result
     shown, scale = slice_of(session, result), scale_of(result)
+    under = under_of(session, result.layer)
     small = resampled(np.nan_to_num(shown.array)[None], [shrunk(n, side) for n in shown.array.shape])[0]
     entry = {
         "layer": result.layer,
@@ -78,7 +81,8 @@ def _entry(session: Session, asked: Asked, side: int | None) -> tuple[dict[str, 
         "high": scale.high,
         "colours": colours_of(result),
         "said": statement(session, result),
-        "more": " ".join(filter(None, [remarks(result), shown.words])),
+        "more": " ".join(filter(None, [remarks(result), under.sentence, shown.words])),
+        "under": under.index,
     }
     return entry, quantised(small, scale).tobytes()
 

@@ -162,6 +162,7 @@ def _work(session: Session) -> Session:
         labels=session.labels,
         training=session.training,
     )
+    work.photos = session.photos
     work.selection.method, work.selection.parameters = method_of(session)
     work.selection.scores = session.selection.scores
     for layer, axes in session.axes.chosen:

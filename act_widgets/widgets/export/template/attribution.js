@@ -23,11 +23,14 @@ function drawHeat(canvas, map, width, height) {
   context.putImageData(picture, 0, 0);
 }
 
-function drawOverlay(map, { url, size }) {
+function drawOverlay(map, photo) {
   const canvas = $("overlay").querySelector("canvas");
   const isSigned = Boolean(map) && map.colours === DIVERGING;
+  const size = photo ? photo.size : [map.w, map.h];
   shape("overlay", ...size);
-  showUnder($("overlay"), url, true, isSigned);
+  showUnder($("overlay"), photo, true, isSigned);
+  canvas.classList.toggle("over", Boolean(photo));
+  reveal("opacity-line", photo);
   $("overlay").querySelector("img").classList.toggle("small", Math.max(...size) <= 112);
   const times = Math.max(1, Math.ceil(112 / Math.max(...size)));
   canvas.hidden = !(map && map.h);

@@ -42,6 +42,10 @@ async function overlayOf(sample, target, index) {
 const values = data.samples.map((sample) => new Float32Array(bytesOf(sample.values).buffer));
 
 function bestFirst(sample) {
+  if (data.units === 1) {
+    const [against, pro] = values[sample];
+    return !data.probabilities || pro >= against ? [1, 0] : [0, 1];
+  }
   const known = (unit) => (Number.isNaN(values[sample][unit]) ? -Infinity : values[sample][unit]);
   return [...values[sample].keys()].sort((a, b) => known(b) - known(a) || a - b);
 }

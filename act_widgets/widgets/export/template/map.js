@@ -7,9 +7,11 @@ function drawMap(facts, layer, photo) {
   reveal("map-bar", rank !== 1);
   reveal("line", rank === 1);
   reveal("ground-line", facts.is_spatial);
-  reveal("map-opacity-line", facts.is_spatial && chosen.ground !== "alone");
+  reveal("map-opacity-line", facts.is_spatial && photo && chosen.ground !== "alone");
   [drawStroke, drawLine, drawPlane][rank](facts, layer, photo);
-  $("map-under").textContent = rank ? summary(layer, channel) : standing(facts, layer, channel);
+  const over = facts.is_spatial && chosen.ground !== "alone" && facts.over;
+  const words = rank ? summary(layer, channel) : standing(facts, layer, channel);
+  $("map-under").textContent = [words, over].filter(Boolean).join(" · ");
   note("map-note", facts, facts.of && `${facts.of} ${numberOf(facts, channel)}`);
 }
 
@@ -19,7 +21,7 @@ function drawPlane(facts, layer, photo) {
   const scale = scaleOf(low, high);
   const levels = table(low, high, scale);
   const colours = scale.signed ? DIVERGING : SEQUENTIAL[0];
-  const over = facts.is_spatial && chosen.ground === "over the input";
+  const over = Boolean(facts.is_spatial && photo && chosen.ground === "over the input");
   const canvas = $("map").querySelector("canvas");
   const context = resize(canvas, facts.width, facts.height);
   const picture = context.createImageData(facts.width, facts.height);
@@ -28,7 +30,7 @@ function drawPlane(facts, layer, photo) {
     putColour(picture.data, i, PALETTES[colours], levels[layer.levels[channel * size + i]]);
   }
   context.putImageData(picture, 0, 0);
-  showUnder($("map"), photo.url, over, scale.signed);
+  showUnder($("map"), photo, over, scale.signed);
   shape("map", ...(over ? photo.size : [facts.width, facts.height]));
   canvas.classList.toggle("over", over);
   drawBar($("map-bar"), colours, scale);
@@ -42,8 +44,8 @@ function shape(id, width, height) {
 // Under a signed map the input is grey: every hue is the map's.
 function showUnder(place, photo, isShown, isGrey) {
   const image = place.querySelector("img");
-  image.hidden = !isShown;
-  image.src = photo;
+  image.hidden = !(isShown && photo);
+  if (photo) image.src = photo.url;
   image.classList.toggle("grey", isGrey);
 }
 
@@ -52,7 +54,7 @@ function drawStroke(facts, layer, photo) {
   const [wide, high] = [560, 64];
   const canvas = $("map").querySelector("canvas");
   const context = resize(canvas, wide, high);
-  showUnder($("map"), photo.url, false, false);
+  showUnder($("map"), photo, false, false);
   shape("map", wide, high);
   canvas.classList.remove("over");
   const scale = withZero(scaleOf(layer.low[facts.channels], layer.high[facts.channels]));

@@ -9,16 +9,16 @@ async function show() {
   showControls(facts);
   drawPredictions();
   const target = explained();
-  const [layer, map, size] = await Promise.all([
+  const [layer, map, photo] = await Promise.all([
     facts.error ? null : layerOf(chosen.sample, chosen.layer),
     sample.classes.includes(target) ? overlayOf(chosen.sample, target, chosen.layer) : null,
-    sizeOf(sample.photo),
+    photoOf(sample, facts.under),
   ]);
+  const ground = await photoOf(sample, map && map.h ? map.under : 0);
   if (mine !== wish) return; // something else was chosen meanwhile
-  const photo = { url: sample.photo, size };
   drawn = layer;
   drawLayer(facts, layer, photo);
-  drawOverlay(map, photo);
+  drawOverlay(map, ground);
   $("attribution-under").textContent = overlayWords(map, facts);
   document.body.dataset.shown = wish;
 }
@@ -35,6 +35,13 @@ function drawLayer(facts, layer, photo) {
     $("map-under").textContent = facts.error;
     for (const id of ["maps-note", "map-note", "histogram-note"]) note(id, facts, "");
   }
+}
+
+// An input as a picture; null where a map is drawn alone.
+async function photoOf(sample, index) {
+  if (index === null) return null;
+  const url = index ? sample.under[index] : sample.photo;
+  return { url, size: await sizeOf(url) };
 }
 
 const sizes = new Map();
