@@ -16,6 +16,7 @@ from ..sources.kept_step import KeptStep
 from ..sources.keras_model import KerasSource
 from .checks import checked_every, checked_share, checked_step, one_of, several, writer_of
 from .failure import Failure, find_failure
+from .handing import Handing
 from .memory_log import MemoryLog
 from .pace import GRACE, Holding, Pace
 from .probe import Probe
@@ -63,7 +64,8 @@ class Recorder(keras.callbacks.Callback):
         What to do at the first step whose loss is NaN or infinite, or at the first record with weights that
         are, or activations that are NaN: end the training, or only keep it in `failure`.
     on_write_error : "go on" or "stop"
-        What to do when a writer fails: warn and go on without it, or raise.
+        What to do when a writer fails, as on a full disk: warn and go on without it, or raise. One that can't
+        be opened as it is set up, such as where another recording is, raises in any case.
     max_bytes : int
         Bytes of records in memory at the most; when they are more, every second is dropped.
     labels : sequence of str, optional
@@ -78,7 +80,7 @@ class Recorder(keras.callbacks.Callback):
     ------
     InputError
         If one of these is not as described. Inputs and layers are compared with the model when it begins
-        to train.
+        to train, before its first step; writers are opened then.
     """
 
     def __init__(
@@ -103,10 +105,10 @@ class Recorder(keras.callbacks.Callback):
         self._with_gradients = gradients
         self._with_activations = one_of("keep", keep, ("activations", "summaries")) == "activations"
         self._stops = one_of("on_nonfinite", on_nonfinite, _CHOICES) == "stop"
-        self._raises = one_of("on_write_error", on_write_error, _CHOICES) == "stop"
+        raises = one_of("on_write_error", on_write_error, _CHOICES) == "stop"
         self._labels = tuple(map(str, () if labels is None else labels))
         self._memory = MemoryLog(max_bytes)
-        self._writers = [self._memory, *map(writer_of, several(writers))]
+        self._writers = Handing([self._memory, *map(writer_of, several(writers))], raises)
         share = checked_share(share)
         self._share = share
         self._pace = Pace(None if share is None else share * 3 / 4)
@@ -164,7 +166,7 @@ class Recorder(keras.callbacks.Callback):
         return self._memory.read(step)
 
     def report(self) -> str:
-        """Return in words what was recorded, and what it took."""
+        """Return in words what was recorded, what it took, and which writers were given up."""
         pace = self._pace
         limit = "no limit" if self._share is None else f"{100 * self._share:g}%, or {GRACE} s, are allowed"
         skipped = f"; {pace.skipped} left out for lack of time" if pace.skipped else ""
@@ -172,7 +174,7 @@ class Recorder(keras.callbacks.Callback):
         return (
             f"{pace.taken} records up to step {self._step}{skipped}. They took {pace.spent:.2f} s, "
             f"{pace.spent / own if own > 0 else 0:.1%} of the training's own time ({limit}); preparing took "
-            f"{self._preparing:.1f} s."
+            f"{self._preparing:.1f} s.{''.join(f' {words}' for words in self._writers.given_up)}"
         )
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 Keras gives none
@@ -231,7 +233,7 @@ class Recorder(keras.callbacks.Callback):
             self._record()
             self._elapsed = perf_counter() - self._began
         self._kept.let_go()
-        self._for_writers("close")
+        self._writers.tell("close", self._step)
 
     def record(self, model: keras.Model, step: int | None = None) -> Record:
         """Record a model as it is now: for training loops of one's own, or without any.
@@ -277,7 +279,7 @@ class Recorder(keras.callbacks.Callback):
             )
         else:
             self._probe.follow_loss(self._step)
-        self._for_writers("open", self._probe.about)
+        self._writers.tell("open", self._step, self._probe.about)
         self._preparing += perf_counter() - started
 
     def _begin(self) -> None:
@@ -301,28 +303,12 @@ class Recorder(keras.callbacks.Callback):
         started = perf_counter()
         seconds = self._elapsed if before else started - self._began
         record = self._probe.read(self._step, self._epoch, seconds, dict(self._logs))
-        self._for_writers("write", record)
+        self._writers.tell("write", self._step, record)
         self._recorded = self._step
         self._pace.took(perf_counter() - started, before)
         if self.failure is None and not is_finite(record):
             self._fail(max(0, self._step - self._epoch_start - 1))
         return record
-
-    def _for_writers(self, what: str, *given: Any) -> None:
-        """Tell every writer; one that fails is told nothing more, unless failing ends the training."""
-        for writer in [*self._writers]:
-            try:
-                getattr(writer, what)(*given)
-            except Exception as error:  # whatever a writer raises
-                if self._raises:
-                    raise
-                self._writers.remove(writer)
-                warnings.warn(
-                    f"{writer!r} failed at step {self._step}, and is given nothing more; the training goes "
-                    f"on. {error}",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
 
     def _fail(self, batch: int) -> None:
         """Find out where a number stopped being finite, and end the training if that is wished."""

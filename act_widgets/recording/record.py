@@ -128,7 +128,8 @@ class Writer(Protocol):
     def open(self, about: About) -> None:
         """Begin a recording, or go on with it: each training of the same model opens it again.
 
-        Raises an `OSError` or `ActWidgetsError` if it can't be.
+        Raises an `InputError` if it can't be as it is set up, which ends the training before it begins, or
+        whatever else keeps it from being opened, such as an `OSError`.
         """
 
     def write(self, record: Record) -> None:
