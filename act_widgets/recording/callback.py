@@ -62,7 +62,8 @@ class Recorder(keras.callbacks.Callback):
         at least half a second. Whether one more fits is judged by the last. A quarter is for holding weights.
     on_nonfinite : "stop" or "go on"
         What to do at the first step whose loss is NaN or infinite, or at the first record with weights that
-        are, or activations that are NaN: end the training, or only keep it in `failure`.
+        are, or activations that are NaN: end the training, or only keep it in `failure`. A loop of one's own
+        is not ended; it finds ``model.stop_training`` true.
     on_write_error : "go on" or "stop"
         What to do when a writer fails, as on a full disk: warn and go on without it, or raise. One that can't
         be opened as it is set up, such as where another recording is, raises in any case.
@@ -260,7 +261,7 @@ class Recorder(keras.callbacks.Callback):
         self._began = self._began or perf_counter()
         self._step = self._recorded + 1 if step is None else checked_step(step, self._recorded)
         self._elapsed = perf_counter() - self._began
-        return self._record()
+        return self._record(alone=True)
 
     def _prepare(self) -> None:
         """Read the model for the first time, and open the writers."""
@@ -297,8 +298,8 @@ class Recorder(keras.callbacks.Callback):
         if is_new and self._pace.allows(perf_counter() - self._began):
             self._record()
 
-    def _record(self, before: bool = False) -> Record:
-        """Read the probe batch, and hand the record to everybody."""
+    def _record(self, before: bool = False, alone: bool = False) -> Record:
+        """Read the probe batch, and hand the record to everybody; `alone` where no `fit` is under way."""
         assert self._probe is not None
         started = perf_counter()
         seconds = self._elapsed if before else started - self._began
@@ -307,16 +308,20 @@ class Recorder(keras.callbacks.Callback):
         self._recorded = self._step
         self._pace.took(perf_counter() - started, before)
         if self.failure is None and not is_finite(record):
-            self._fail(max(0, self._step - self._epoch_start - 1))
+            self._fail(max(0, self._step - self._epoch_start - 1), alone)
         return record
 
-    def _fail(self, batch: int) -> None:
+    def _fail(self, batch: int, alone: bool = False) -> None:
         """Find out where a number stopped being finite, and end the training if that is wished."""
         started = perf_counter()
         source = KerasSource(self.model)
         self.failure = find_failure(source, self._kept, max(0, self._step - 1), self._epoch, batch)
-        self.model.stop_training = self.model.stop_training or self._stops
+        if self._stops:
+            self.model.stop_training = True
         self._pace.spend(perf_counter() - started)
         then = "The training ends." if self._stops else "The training goes on."
-        words = f"{self.failure}. {then} Open act_widgets.explore(recorder.failure)."
+        if alone:
+            then = "Your loop goes on, unless it asks for model.stop_training." if self._stops else ""
+        opened = "recorder" if self.failure.source is None else "recorder.failure"
+        words = " ".join(filter(None, [f"{self.failure}.", then, f"Open act_widgets.explore({opened})."]))
         warnings.warn(words, RuntimeWarning, stacklevel=2)
