@@ -28,6 +28,10 @@ class Answering:
         """Return what follows the scores that gradients explain, if they are not the output."""
         return self.answers(inputs).checked_activation(inputs, known, score)
 
+    def states_probabilities(self, inputs: Inputs, known: Mapping[str, np.ndarray], units: int) -> bool:
+        """Return whether a softmax makes the main output, or a sigmoid where it is one number."""
+        return self.activation(inputs, known) in ("softmax", *(["sigmoid"] if units == 1 else []))
+
     def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
         """Return the masked scores and their gradients."""
         return self.answers(inputs).gradients(inputs, known, asked)

@@ -9,6 +9,7 @@ import ipywidgets
 import numpy as np
 
 from ..session import Session
+from . import text
 from .choice_list import ChoiceList, Option
 from .control import Choice, Control
 from .face import Face
@@ -57,10 +58,10 @@ class ClassSelector(Control):
         sample, target, layer = key
         values = dict(self._values(self.session.predictions(sample)))
         order = sorted(values, key=lambda c: -np.nan_to_num(values[c], nan=-np.inf))
-        form = ".1%" if self.session.head.probabilities else ".3g"
+        is_share = self.session.head.probabilities
         name = self.session.class_name
         options = [Option(_AS_PREDICTED, "as predicted", name(self.session.top_class(sample)))]
-        options += [Option(str(c), name(c), f"{values[c]:{form}}") for c in order]
+        options += [Option(str(c), name(c), text.answer(values[c], is_share)) for c in order]
         chosen = _AS_PREDICTED if target is None else str(target)
         if layer:
             options.insert(0, Option(_UNIT, f"channel {target or 0}", f"of {self.called(layer)}"))
