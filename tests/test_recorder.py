@@ -585,6 +585,55 @@ def test_norms_by_hand(arrays, norm):
     assert l2_norm(given) == pytest.approx(norm, rel=1e-3, nan_ok=True)
 
 
+def nested():
+    x = keras.Input((6, 6, 1))
+    inner = keras.Input((6, 6, 1))
+    conv = keras.layers.Conv2D(2, 3, name="c3")(inner)
+    backbone = keras.Model(inner, keras.layers.Flatten(name="flat")(conv), name="backbone")
+    return keras.Model(x, keras.layers.Dense(3, "softmax", name="out")(backbone(x)), name="nested")
+
+
+@pytest.mark.parametrize("writer", [aw.NpyLog, aw.ZarrLog])
+def test_a_unique_end_of_an_address_is_enough_to_look_a_record_up(writer, tmp_path):
+    recorder = aw.Recorder(PROBE, writers=writer(tmp_path / "log"))
+    recorder.record(nested())
+    for record in (recorder.read(0), aw.open_recording(tmp_path / "log").read(0)):
+        for held in (record.activations, record.gradients, record.summaries):
+            np.testing.assert_array_equal(held["c3"], held["backbone/c3"])
+            assert "c3" in held
+            assert held.get("c4") is None
+            with pytest.raises(aw.UnknownLayerError, match=r"no layer 'c4'.*Nearest: 'backbone/c3'"):
+                held["c4"]
+    summaries = aw.Recorder(PROBE, keep="summaries").record(nested())
+    with pytest.raises(aw.UnknownLayerError, match=r"Nothing is held.*keep='activations'"):
+        summaries.activations["c3"]
+
+
+@pytest.mark.parametrize("is_dict", [True, False])
+def test_a_misspelt_name_among_targets_is_told(is_dict):
+    x = keras.Input((4,))
+    outputs = [keras.layers.Dense(2, name="label")(x), keras.layers.Dense(1, name="depth")(x)]
+    model = keras.Model(x, {"label": outputs[0], "depth": outputs[1]} if is_dict else outputs)
+    model.compile("sgd", {"label": "mse", "depth": "mse"})
+    targets = {"lable": np.zeros((5, 2)), "depth": np.zeros((5, 1))}
+    with pytest.raises(aw.InputError, match=r"Received: 'lable', 'depth'\. Expected: 'label', 'depth'\.$"):
+        aw.Recorder(np.ones((5, 4)), targets=targets).record(model)
+
+
+def test_one_line_says_what_a_recorder_and_its_records_are():
+    recorder = aw.Recorder(PROBE, share=None)
+    assert repr(recorder) == "Recorder of nothing yet"
+    trained(recorder, epochs=1)
+    assert repr(recorder) == "Recorder of 'small': 4 layers, 2 records up to step 3"
+    assert repr(recorder.about) == "About the records of 'small': 4 layers, 5 samples"
+    loss = recorder.read(3).logs["loss"]
+    assert repr(recorder.read(3)) == (
+        f"Record of step 3, epoch 1, loss {loss:.3g}: activations of 4 layers, gradients of 3 layers, "
+        "summaries of 4 layers"
+    )
+    assert "array" not in repr(aw.Failure(3, 0, 3, None, "", inputs=PROBE, data=(PROBE, TARGETS)))
+
+
 def test_a_line_that_was_never_finished_is_not_read(tmp_path):
     trained(aw.Recorder(PROBE, writers=tmp_path), epochs=1)
     recording = aw.open_recording(tmp_path)

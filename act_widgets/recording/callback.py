@@ -126,6 +126,15 @@ class Recorder(keras.callbacks.Callback):
         self._logs: dict[str, float] = {}
         self.failure: Failure | None = None
 
+    def __repr__(self) -> str:
+        if self._probe is None:
+            return "Recorder of nothing yet"
+        about = self._probe.about
+        return (
+            f"Recorder of '{about.model}': {len(about.taps)} layers, {self._pace.taken} records up to step "
+            f"{self._step}"
+        )
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
         """Return a recorder with the same settings, for a training of its own.
 

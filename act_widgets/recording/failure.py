@@ -50,8 +50,8 @@ class Failure:
     batch: int
     layer: str | None
     reason: str
-    inputs: Any = None
-    data: Any = None
+    inputs: Any = field(default=None, repr=False)
+    data: Any = field(default=None, repr=False)
     activations: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     source: Any = field(default=None, repr=False)
     training: bool = False
@@ -95,9 +95,8 @@ def find_failure(source: KerasSource, kept: KeptStep, step: int, epoch: int, bat
         if unfinite:
             reason = f"the batch itself holds {unfinite:,} NaN or infinite"
             sample = _first_sample(given.arrays, given.size)
-            values = earlier.forward(given).values
-            where = step, epoch, batch, None, reason
-            return Failure(*where, inputs, kept.data, values, earlier, sample=sample)
+            shown = earlier.forward(given).values
+            return Failure(step, epoch, batch, None, reason, inputs, kept.data, shown, earlier, sample=sample)
         found = _found_in(earlier, given)
     except Exception as error:  # noqa: BLE001 it is told; the training does not end of it
         reason = f"its batch could not be read: {error}"
