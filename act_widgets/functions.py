@@ -2,53 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .attribution import Attribution
-from .errors import UnknownLayerError
-from .keys import Target, resolve
+from .by_address import ByAddress
+from .keys import Target
 from .model_graph import Graph
 from .reading.reader import Reader
 from .session import Session
 from .sources import open_source
 
 
-class Activations(Mapping[str, np.ndarray]):
+class Activations(ByAddress[np.ndarray]):
     """Activations by address, in call order.
 
     Looking one up accepts any unique end of an address, as everywhere.
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._arrays = dict(arrays)
-
-    def __getitem__(self, layer: str) -> np.ndarray:
-        return self._arrays[resolve(layer, tuple(self._arrays))]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
-
-    def __contains__(self, layer: object) -> bool:
-        try:
-            return resolve(layer, tuple(self._arrays)) in self._arrays  # type: ignore[arg-type]
-        except UnknownLayerError:
-            return False
-
-    def get(self, layer: str, default: Any = None) -> Any:
-        """Return a layer's activations, or `default` if there is no such layer."""
-        try:
-            return self[layer]
-        except UnknownLayerError:
-            return default
+        super().__init__(dict(arrays))
 
     def __repr__(self) -> str:
-        rows = (f"  {a}: {v.shape} {v.dtype}" for a, v in self._arrays.items())
+        rows = (f"  {a}: {v.shape} {v.dtype}" for a, v in self.items())
         return "\n".join([f"Activations of {len(self)} layers", *rows])
 
 

@@ -107,7 +107,7 @@ class Session(Questions, ThroughTime, HasTraits):
         layers = self.reader.layers
         first = self._first_layer(model) or default_layer(self.reader.taps) or layers[-1]
         self._choices = Choices(self)
-        self.selection = Selection(self._choices, layer=first)
+        self.selection = Selection(self._choices, layer=first, sample=self._first_sample(model, given))
         # Before any view's own observer, which those of all traits at once would not be.
         self.selection.observe(lambda _: self._note_change(), names=self.selection.trait_names())
 

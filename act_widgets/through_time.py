@@ -53,8 +53,14 @@ class ThroughTime:
     def _first_layer(self, model: Any) -> str | None:
         """Return the first layer that is not finite, in a failure or at the step shown; None if all are."""
         if isinstance(model, Failure):
-            return model.layer
+            return model.first_layer
         return self.timeline.first_bad_layer(self.step) if self.timeline and self.step is not None else None
+
+    @staticmethod
+    def _first_sample(model: Any, inputs: Any) -> int:
+        """Return the first sample that is not finite in a failure, if its own batch is looked at; else 0."""
+        is_own = isinstance(model, Failure) and inputs is model.inputs
+        return model.sample or 0 if is_own else 0
 
     @property
     def steps(self) -> tuple[int, ...]:

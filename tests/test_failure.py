@@ -66,6 +66,7 @@ def test_a_failure_opens_at_its_layer_with_the_weights_before_the_step():
     failure = fitted(model, recorder, x)
     session = aw.Session(failure)
     assert session.selection.layer == "logarithm/~log"
+    assert (failure.sample, session.selection.sample) == (0, 0)
     np.testing.assert_array_equal(session.inputs, x[16:24])
     np.testing.assert_array_equal(session.activation("gap"), failure.activations["gap"])
     assert not np.isfinite(session.activation("logarithm")).all()
@@ -73,6 +74,33 @@ def test_a_failure_opens_at_its_layer_with_the_weights_before_the_step():
     empty = aw.Failure(3, 0, 3, None, "its batch could not be kept")
     with pytest.raises(aw.ModelError, match="its batch could not be kept"):
         aw.Session(empty)
+
+
+def test_a_failure_opens_at_the_first_sample_that_is_not_finite():
+    x = np.abs(X)
+    x[[19, 21]] *= -1
+    model = with_logarithm()
+    model.get_layer("conv").set_weights([np.full((3, 3, 1, 4), 0.1), np.zeros(4)])
+    failure = fitted(model, aw.Recorder(X[:2], share=None), x)
+    assert (failure.layer, failure.sample) == ("logarithm/~log", 3)
+    assert "first in 'logarithm/~log', sample 3 of the batch: " in str(failure)
+    explorer = aw.explore(failure)
+    assert (explorer.selection.layer, explorer.selection.sample) == ("logarithm/~log", 3)
+    explorer.close()
+
+
+@pytest.mark.parametrize("on_nonfinite", ["stop", "go on"])
+def test_a_loop_of_ones_own_is_not_said_to_end(on_nonfinite):
+    model, recorder = network(), aw.Recorder(X[:2], on_nonfinite=on_nonfinite)
+    recorder.record(model)
+    model.get_layer("conv").bias.assign([np.nan, 0, 0, 0])
+    with pytest.warns(RuntimeWarning, match="Not finite at step") as warned:
+        recorder.record(model)
+    (words,) = [str(w.message) for w in warned if w.category is RuntimeWarning]
+    assert "The training" not in words
+    is_told = "model.stop_training" in words
+    assert is_told == getattr(model, "stop_training", False) == (on_nonfinite == "stop")
+    assert words.endswith("Open act_widgets.explore(recorder).")
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -163,8 +191,11 @@ def test_a_batch_that_is_not_finite_itself():
     x = X.copy()
     x[9, 2, 3] = np.nan
     failure = fitted(network(), aw.Recorder(X[:2]), x)
-    assert (failure.layer, failure.batch) == (None, 1)
-    assert "the batch itself holds 1 NaN or infinite" in str(failure)
+    assert (failure.layer, failure.batch, failure.sample) == (None, 1, 1)
+    assert "first in sample 1 of the batch: the batch itself holds 1 NaN or infinite" in str(failure)
+    selection = aw.Session(failure).selection
+    assert (selection.layer, selection.sample) == ("conv", 1)
+    assert aw.Session(failure, X[:1]).selection.sample == 0, "another batch has other samples"
 
 
 def test_the_epoch_of_a_failure_is_that_of_the_training():

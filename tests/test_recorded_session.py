@@ -34,6 +34,19 @@ def trained(tmp_path_factory):
 # --- the numbers ---
 
 
+@pytest.mark.parametrize("activation", [None, "softmax"])
+def test_a_step_that_is_not_finite_offers_what_the_others_do(activation):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation)])
+    recorder = aw.Recorder(np.ones((2, 4), "float32"), on_nonfinite="go on")
+    recorder.record(model)
+    model.set_weights([np.full((4, 3), np.nan), np.zeros(3)])
+    with pytest.warns(RuntimeWarning, match="Not finite"):
+        recorder.record(model)
+    session = aw.Session(recorder)
+    assert session.step == 1
+    assert session.head.probabilities is (activation == "softmax")
+
+
 def test_every_step_gives_the_numbers_of_the_model_with_its_weights(recording):
     session = aw.Session(recording)
     assert session.steps == (0, 10, 20, 30, 40, 50)

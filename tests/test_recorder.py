@@ -18,6 +18,7 @@ import tensorflow as tf
 import act_widgets as aw
 from act_widgets.recording import callback as recorder_module
 from act_widgets.recording.pace import GRACE, Holding, Pace
+from act_widgets.sources.norms import l2_norm
 
 from .trainings import KeepsWeights, data, network
 
@@ -487,9 +488,9 @@ def test_a_copy_records_another_training_with_the_same_settings(tmp_path):
     assert len(list((tmp_path / "events").iterdir())) == 1
     with pytest.raises(aw.InputError, match="before it records"):
         copy.deepcopy(copied)
-    with pytest.warns(RuntimeWarning, match="There is a recording already"):
+    with pytest.raises(aw.InputError, match="There is a recording already"):
         trained(recorder, epochs=1)
-    assert list(recorder.steps) == [0, 3]
+    assert list(recorder.steps) == []
 
 
 def test_writers_that_have_begun_are_copied_as_new_ones(tmp_path):
@@ -526,13 +527,111 @@ def test_npy_files_hold_what_was_recorded(tmp_path):
 def test_npy_logs_are_not_written_over(tmp_path):
     trained(aw.Recorder(PROBE, writers=aw.NpyLog(tmp_path)), epochs=1)
     before = len(aw.open_recording(tmp_path).steps)
-    with pytest.warns(RuntimeWarning, match="overwrite=True"):
-        trained(aw.Recorder(PROBE, writers=aw.NpyLog(tmp_path)), epochs=3)
+    for on_write_error in ("go on", "stop"):
+        recorder = aw.Recorder(PROBE, writers=aw.NpyLog(tmp_path), on_write_error=on_write_error)
+        model, seen = network(), KeepsWeights()
+        with pytest.raises(aw.InputError, match="overwrite=True"):
+            model.fit(X, Y, epochs=3, verbose=0, callbacks=[recorder, seen])
+        assert len(seen.weights) <= 1, "a step was made"
+        assert list(recorder.steps) == []
     assert len(aw.open_recording(tmp_path).steps) == before
-    with pytest.raises(aw.InputError, match="overwrite=True"):
-        trained(aw.Recorder(PROBE, writers=aw.NpyLog(tmp_path), on_write_error="stop"))
     trained(aw.Recorder(PROBE, writers=aw.NpyLog(tmp_path, overwrite=True)), epochs=3)
     assert len(aw.open_recording(tmp_path).steps) == before + 2
+
+
+def test_another_model_with_the_writer_of_the_first_ends_before_it_begins(tmp_path):
+    log = aw.NpyLog(tmp_path)
+    trained(aw.Recorder(PROBE, writers=log), epochs=1)
+    with pytest.raises(aw.InputError, match="comes behind"):
+        trained(aw.Recorder(PROBE, layers="conv", writers=log), epochs=1)
+
+
+def test_a_report_names_writers_that_were_given_up(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    recorder = aw.Recorder(PROBE, writers=[tmp_path / "run", tmp_path / "log"])
+    with pytest.warns(RuntimeWarning, match="can't be written"):
+        trained(recorder, epochs=1)
+    report = recorder.report()
+    assert f"NpyLog('{tmp_path / 'run'}') is given nothing more since step 0: " in report
+    assert "can't be written" in report
+    assert str(tmp_path / "log") not in report
+    assert list(aw.open_recording(tmp_path / "log").steps) == list(recorder.steps)
+
+
+def test_norms_of_huge_numbers_are_finite():
+    model = network()
+    model.get_layer("conv").set_weights([np.full((3, 3, 1, 4), 2e25), np.full(4, 3e30)])
+    recorder = aw.Recorder(PROBE, layers="conv", gradients=False)
+    record = recorder.record(model)  # no warning
+    assert recorder.failure is None
+    assert record.summaries["conv"].weight_norm == pytest.approx(np.sqrt(36 * 2e25**2 + 4 * 3e30**2))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "norm"),
+    [
+        ([[3.0], [4.0]], 5),
+        ([[[3e30, 4e30]]], 5e30),
+        ([np.array([3e200, 4e200])], 5e200),
+        ([np.array([3e4, 4e4], np.float16)], 5e4),
+        ([tf.constant([3.0, 4.0], "bfloat16").numpy()], 5),
+        ([np.zeros(0)], 0),
+        ([[1.0, np.inf]], np.inf),
+        ([[np.inf], [np.nan]], np.nan),
+    ],
+)
+def test_norms_by_hand(arrays, norm):
+    given = [np.asarray(a, None if hasattr(a, "dtype") else np.float32) for a in arrays]
+    assert l2_norm(given) == pytest.approx(norm, rel=1e-3, nan_ok=True)
+
+
+def nested():
+    x = keras.Input((6, 6, 1))
+    inner = keras.Input((6, 6, 1))
+    conv = keras.layers.Conv2D(2, 3, name="c3")(inner)
+    backbone = keras.Model(inner, keras.layers.Flatten(name="flat")(conv), name="backbone")
+    return keras.Model(x, keras.layers.Dense(3, "softmax", name="out")(backbone(x)), name="nested")
+
+
+@pytest.mark.parametrize("writer", [aw.NpyLog, aw.ZarrLog])
+def test_a_unique_end_of_an_address_is_enough_to_look_a_record_up(writer, tmp_path):
+    recorder = aw.Recorder(PROBE, writers=writer(tmp_path / "log"))
+    recorder.record(nested())
+    for record in (recorder.read(0), aw.open_recording(tmp_path / "log").read(0)):
+        for held in (record.activations, record.gradients, record.summaries):
+            np.testing.assert_array_equal(held["c3"], held["backbone/c3"])
+            assert "c3" in held
+            assert held.get("c4") is None
+            with pytest.raises(aw.UnknownLayerError, match=r"no layer 'c4'.*Nearest: 'backbone/c3'"):
+                held["c4"]
+    summaries = aw.Recorder(PROBE, keep="summaries").record(nested())
+    with pytest.raises(aw.UnknownLayerError, match=r"Nothing is held.*keep='activations'"):
+        summaries.activations["c3"]
+
+
+@pytest.mark.parametrize("is_dict", [True, False])
+def test_a_misspelt_name_among_targets_is_told(is_dict):
+    x = keras.Input((4,))
+    outputs = [keras.layers.Dense(2, name="label")(x), keras.layers.Dense(1, name="depth")(x)]
+    model = keras.Model(x, {"label": outputs[0], "depth": outputs[1]} if is_dict else outputs)
+    model.compile("sgd", {"label": "mse", "depth": "mse"})
+    targets = {"lable": np.zeros((5, 2)), "depth": np.zeros((5, 1))}
+    with pytest.raises(aw.InputError, match=r"Received: 'lable', 'depth'\. Expected: 'label', 'depth'\.$"):
+        aw.Recorder(np.ones((5, 4)), targets=targets).record(model)
+
+
+def test_one_line_says_what_a_recorder_and_its_records_are():
+    recorder = aw.Recorder(PROBE, share=None)
+    assert repr(recorder) == "Recorder of nothing yet"
+    trained(recorder, epochs=1)
+    assert repr(recorder) == "Recorder of 'small': 4 layers, 2 records up to step 3"
+    assert repr(recorder.about) == "About the records of 'small': 4 layers, 5 samples"
+    loss = recorder.read(3).logs["loss"]
+    assert repr(recorder.read(3)) == (
+        f"Record of step 3, epoch 1, loss {loss:.3g}: activations of 4 layers, gradients of 3 layers, "
+        "summaries of 4 layers"
+    )
+    assert "array" not in repr(aw.Failure(3, 0, 3, None, "", inputs=PROBE, data=(PROBE, TARGETS)))
 
 
 def test_a_line_that_was_never_finished_is_not_read(tmp_path):

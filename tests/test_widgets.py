@@ -305,6 +305,26 @@ def test_a_number_between_0_and_1_is_a_probability_only_if_no_linear_layer_made_
     assert words in [(option.name, option.facts) for option in aw.ClassSelector(session)._list.options]
 
 
+@pytest.mark.parametrize(
+    ("units", "activation", "probabilities"),
+    [(3, None, False), (3, "softmax", True), (3, "sigmoid", False), (1, "sigmoid", True), (1, None, False)],
+)
+def test_numbers_that_are_not_finite_are_no_probabilities_unless_the_model_states_it(
+    units, activation, probabilities
+):
+    model = keras.Sequential([keras.Input((4,)), LAYERS.Dense(units, activation)])
+    model.set_weights([np.full((4, units), np.nan), np.zeros(units)])
+    session = aw.Session(model, np.ones((2, 4)))
+    assert session.head.probabilities is probabilities
+    view = aw.Predictions(session)
+    assert "NaN" in text_of(view._rows.value)
+    assert "%" not in text_of(view._rows.value)
+    assert "aw-row-chosen" not in view._rows.value
+    assert {option.facts for option in aw.ClassSelector(session)._list.options[1:]} == {"NaN"}
+    session.selection.target = 0
+    assert "aw-row-chosen" in view._rows.value, "what was chosen by hand is set off"
+
+
 HOSTILE = ["<img src=x onerror=alert(1)>", "a" * 300, "דוגמה 🐈", '"quoted" & <b>', "plain"]
 
 

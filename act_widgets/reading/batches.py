@@ -90,11 +90,11 @@ def joined(parts: list[Any]) -> Any:
 def are_probabilities(output: np.ndarray) -> bool:
     """Whether numbers are probabilities: from 0 to 1, and of sum 1 where there are several.
 
-    Samples that are not finite say nothing.
+    Samples that are not finite say nothing: where all are such, nothing is proved.
     """
     if output.dtype.kind != "f":
         return False
     finite = output[np.isfinite(output).all(-1)]
-    if not np.all((finite >= 0) & (finite <= 1)):
+    if not finite.size or not np.all((finite >= 0) & (finite <= 1)):
         return False
     return output.shape[-1] == 1 or bool(np.allclose(finite.sum(-1), 1, atol=1e-2))

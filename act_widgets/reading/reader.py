@@ -151,7 +151,14 @@ class Reader:
         output = self.output()
         # One number from 0 to 1 may be a probability, or what a linear layer happens to give.
         is_number = output.shape[-1] == 1 and self.source.ends_linear
-        return Head(output.shape[-1], not is_number and are_probabilities(output))
+        return Head(output.shape[-1], not is_number and self._gives_probabilities(output))
+
+    def _gives_probabilities(self, output: np.ndarray) -> bool:
+        if output.dtype.kind != "f" or np.isfinite(output).all(-1).any():
+            return are_probabilities(output)
+        with self.blocks.at_rest():  # no number tells: what the model states does
+            batch, _, known = self.blocks.alone(0)
+            return self.source.states_probabilities(batch, known, output.shape[-1])
 
     def graph(self) -> Graph:
         """Return the model's calls and edges, read once."""

@@ -16,6 +16,7 @@ from ..sources.kept_step import KeptStep
 from ..sources.keras_model import KerasSource
 from .checks import checked_every, checked_share, checked_step, one_of, several, writer_of
 from .failure import Failure, find_failure
+from .handing import Handing
 from .memory_log import MemoryLog
 from .pace import GRACE, Holding, Pace
 from .probe import Probe
@@ -61,9 +62,11 @@ class Recorder(keras.callbacks.Callback):
         at least half a second. Whether one more fits is judged by the last. A quarter is for holding weights.
     on_nonfinite : "stop" or "go on"
         What to do at the first step whose loss is NaN or infinite, or at the first record with weights that
-        are, or activations that are NaN: end the training, or only keep it in `failure`.
+        are, or activations that are NaN: end the training, or only keep it in `failure`. A loop of one's own
+        is not ended; it finds ``model.stop_training`` true.
     on_write_error : "go on" or "stop"
-        What to do when a writer fails: warn and go on without it, or raise.
+        What to do when a writer fails, as on a full disk: warn and go on without it, or raise. One that can't
+        be opened as it is set up, such as where another recording is, raises in any case.
     max_bytes : int
         Bytes of records in memory at the most; when they are more, every second is dropped.
     labels : sequence of str, optional
@@ -78,7 +81,7 @@ class Recorder(keras.callbacks.Callback):
     ------
     InputError
         If one of these is not as described. Inputs and layers are compared with the model when it begins
-        to train.
+        to train, before its first step; writers are opened then.
     """
 
     def __init__(
@@ -103,10 +106,10 @@ class Recorder(keras.callbacks.Callback):
         self._with_gradients = gradients
         self._with_activations = one_of("keep", keep, ("activations", "summaries")) == "activations"
         self._stops = one_of("on_nonfinite", on_nonfinite, _CHOICES) == "stop"
-        self._raises = one_of("on_write_error", on_write_error, _CHOICES) == "stop"
+        raises = one_of("on_write_error", on_write_error, _CHOICES) == "stop"
         self._labels = tuple(map(str, () if labels is None else labels))
         self._memory = MemoryLog(max_bytes)
-        self._writers = [self._memory, *map(writer_of, several(writers))]
+        self._writers = Handing([self._memory, *map(writer_of, several(writers))], raises)
         share = checked_share(share)
         self._share = share
         self._pace = Pace(None if share is None else share * 3 / 4)
@@ -122,6 +125,15 @@ class Recorder(keras.callbacks.Callback):
         self._recorded = -1
         self._logs: dict[str, float] = {}
         self.failure: Failure | None = None
+
+    def __repr__(self) -> str:
+        if self._probe is None:
+            return "Recorder of nothing yet"
+        about = self._probe.about
+        return (
+            f"Recorder of '{about.model}': {len(about.taps)} layers, {self._pace.taken} records up to step "
+            f"{self._step}"
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
         """Return a recorder with the same settings, for a training of its own.
@@ -164,7 +176,7 @@ class Recorder(keras.callbacks.Callback):
         return self._memory.read(step)
 
     def report(self) -> str:
-        """Return in words what was recorded, and what it took."""
+        """Return in words what was recorded, what it took, and which writers were given up."""
         pace = self._pace
         limit = "no limit" if self._share is None else f"{100 * self._share:g}%, or {GRACE} s, are allowed"
         skipped = f"; {pace.skipped} left out for lack of time" if pace.skipped else ""
@@ -172,7 +184,7 @@ class Recorder(keras.callbacks.Callback):
         return (
             f"{pace.taken} records up to step {self._step}{skipped}. They took {pace.spent:.2f} s, "
             f"{pace.spent / own if own > 0 else 0:.1%} of the training's own time ({limit}); preparing took "
-            f"{self._preparing:.1f} s."
+            f"{self._preparing:.1f} s.{''.join(f' {words}' for words in self._writers.given_up)}"
         )
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 Keras gives none
@@ -231,7 +243,7 @@ class Recorder(keras.callbacks.Callback):
             self._record()
             self._elapsed = perf_counter() - self._began
         self._kept.let_go()
-        self._for_writers("close")
+        self._writers.tell("close", self._step)
 
     def record(self, model: keras.Model, step: int | None = None) -> Record:
         """Record a model as it is now: for training loops of one's own, or without any.
@@ -258,7 +270,7 @@ class Recorder(keras.callbacks.Callback):
         self._began = self._began or perf_counter()
         self._step = self._recorded + 1 if step is None else checked_step(step, self._recorded)
         self._elapsed = perf_counter() - self._began
-        return self._record()
+        return self._record(alone=True)
 
     def _prepare(self) -> None:
         """Read the model for the first time, and open the writers."""
@@ -277,7 +289,7 @@ class Recorder(keras.callbacks.Callback):
             )
         else:
             self._probe.follow_loss(self._step)
-        self._for_writers("open", self._probe.about)
+        self._writers.tell("open", self._step, self._probe.about)
         self._preparing += perf_counter() - started
 
     def _begin(self) -> None:
@@ -295,42 +307,30 @@ class Recorder(keras.callbacks.Callback):
         if is_new and self._pace.allows(perf_counter() - self._began):
             self._record()
 
-    def _record(self, before: bool = False) -> Record:
-        """Read the probe batch, and hand the record to everybody."""
+    def _record(self, before: bool = False, alone: bool = False) -> Record:
+        """Read the probe batch, and hand the record to everybody; `alone` where no `fit` is under way."""
         assert self._probe is not None
         started = perf_counter()
         seconds = self._elapsed if before else started - self._began
         record = self._probe.read(self._step, self._epoch, seconds, dict(self._logs))
-        self._for_writers("write", record)
+        self._writers.tell("write", self._step, record)
         self._recorded = self._step
         self._pace.took(perf_counter() - started, before)
         if self.failure is None and not is_finite(record):
-            self._fail(max(0, self._step - self._epoch_start - 1))
+            self._fail(max(0, self._step - self._epoch_start - 1), alone)
         return record
 
-    def _for_writers(self, what: str, *given: Any) -> None:
-        """Tell every writer; one that fails is told nothing more, unless failing ends the training."""
-        for writer in [*self._writers]:
-            try:
-                getattr(writer, what)(*given)
-            except Exception as error:  # whatever a writer raises
-                if self._raises:
-                    raise
-                self._writers.remove(writer)
-                warnings.warn(
-                    f"{writer!r} failed at step {self._step}, and is given nothing more; the training goes "
-                    f"on. {error}",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
-
-    def _fail(self, batch: int) -> None:
+    def _fail(self, batch: int, alone: bool = False) -> None:
         """Find out where a number stopped being finite, and end the training if that is wished."""
         started = perf_counter()
         source = KerasSource(self.model)
         self.failure = find_failure(source, self._kept, max(0, self._step - 1), self._epoch, batch)
-        self.model.stop_training = self.model.stop_training or self._stops
+        if self._stops:
+            self.model.stop_training = True
         self._pace.spend(perf_counter() - started)
         then = "The training ends." if self._stops else "The training goes on."
-        words = f"{self.failure}. {then} Open act_widgets.explore(recorder.failure)."
+        if alone:
+            then = "Your loop goes on, unless it asks for model.stop_training." if self._stops else ""
+        opened = "recorder" if self.failure.source is None else "recorder.failure"
+        words = " ".join(filter(None, [f"{self.failure}.", then, f"Open act_widgets.explore({opened})."]))
         warnings.warn(words, RuntimeWarning, stacklevel=2)

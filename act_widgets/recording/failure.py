@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -26,6 +26,9 @@ class Failure:
         Address of the first layer, in call order, whose activations are not finite for the step's batch
         and the weights before the step; None if all are in both modes, or if the batch could not be kept, or
         is not finite itself.
+    sample : int or None
+        Number of the first sample of the batch that is not finite at that layer, or in the batch itself;
+        None if there is none.
     reason : str
         In words what was found.
     inputs : nest of ndarray, or None
@@ -35,7 +38,8 @@ class Failure:
     activations : dict of str to ndarray
         Of all layers, for that batch and the weights before the step.
     source : Source or None
-        The model as it was before the step: `explore` and `Session` open on a failure, at its layer.
+        The model as it was before the step: `explore` and `Session` open on a failure, at its layer and
+        sample.
     training : bool
         Whether `activations` and `source` are in training mode, with the random numbers and the statistics of
         the step: the batch is read so if all is finite outside of it.
@@ -46,14 +50,22 @@ class Failure:
     batch: int
     layer: str | None
     reason: str
-    inputs: Any = None
-    data: Any = None
+    inputs: Any = field(default=None, repr=False)
+    data: Any = field(default=None, repr=False)
     activations: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     source: Any = field(default=None, repr=False)
     training: bool = False
+    sample: int | None = None
+
+    @property
+    def first_layer(self) -> str | None:
+        """Its layer, or the first one that a batch which is not finite itself makes so; None if all are."""
+        return self.layer or _first_unfinite(self.activations)
 
     def __str__(self) -> str:
-        where = f"first in '{self.layer}': " if self.layer else ""
+        sample = "" if self.sample is None else f"sample {self.sample} of the batch"
+        where = ", ".join(filter(None, [f"in '{self.layer}'" if self.layer else "", sample]))
+        where = f"first {'' if self.layer else 'in '}{where}: " if where else ""
         return (
             f"Not finite at step {self.step} (epoch {self.epoch}, batch {self.batch}), {where}{self.reason}"
         )
@@ -82,7 +94,9 @@ def find_failure(source: KerasSource, kept: KeptStep, step: int, epoch: int, bat
         unfinite = sum(_unfinite(array) for array in given.arrays)
         if unfinite:
             reason = f"the batch itself holds {unfinite:,} NaN or infinite"
-            return Failure(step, epoch, batch, None, reason, inputs, kept.data, source=earlier)
+            sample = _first_sample(given.arrays, given.size)
+            shown = earlier.forward(given).values
+            return Failure(step, epoch, batch, None, reason, inputs, kept.data, shown, earlier, sample=sample)
         found = _found_in(earlier, given)
     except Exception as error:  # noqa: BLE001 it is told; the training does not end of it
         reason = f"its batch could not be read: {error}"
@@ -91,8 +105,9 @@ def find_failure(source: KerasSource, kept: KeptStep, step: int, epoch: int, bat
         found = _in_training(found, given, kept)
     reason = found.words + _before(kept)
     data, values = kept.data, found.values
+    sample = None if found.layer is None else _first_sample([values[found.layer]], given.size)
     where = step, epoch, batch, found.layer, reason
-    return Failure(*where, inputs, data, values, found.source, found.source.training)
+    return Failure(*where, inputs, data, values, found.source, found.source.training, sample)
 
 
 class _Found(NamedTuple):
@@ -113,7 +128,7 @@ def _earlier(source: KerasSource, given: Inputs, kept: KeptStep) -> KerasSource:
 def _found_in(source: KerasSource, given: Inputs) -> _Found:
     """Return the first layer that is not finite in one pass; None if all are."""
     values = source.forward(given).values
-    layer = next((address for address, array in values.items() if _unfinite(array)), None)
+    layer = _first_unfinite(values)
     return _Found(source, values, layer, "" if layer is None else _counts(layer, values))
 
 
@@ -144,6 +159,17 @@ def _before(kept: KeptStep) -> str:
         f"{when}; before the step the weights {', '.join(names[:3])}{more} were not finite already: the "
         "gradients of an earlier step made them so"
     )
+
+
+def _first_unfinite(values: Mapping[str, np.ndarray]) -> str | None:
+    """Return the address of the first array that is not finite; None if all are."""
+    return next((address for address, array in values.items() if _unfinite(array)), None)
+
+
+def _first_sample(arrays: Sequence[np.ndarray], size: int) -> int | None:
+    """Return the first sample that is not finite in an array with a batch axis; None if there is none."""
+    batched = [array for array in arrays if array.ndim and len(array) == size]
+    return next((i for i in range(size) if any(_unfinite(array[i]) for array in batched)), None)
 
 
 def _unfinite(values: np.ndarray) -> int:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from ..by_address import ByAddress
 from ..keys import Tap
 
 
@@ -42,6 +43,9 @@ class Summary(NamedTuple):
     weight_norm: float | None = None
 
 
+_OF_LAYERS = ("activations", "gradients", "summaries")
+
+
 @dataclass(frozen=True)
 class Record:
     """What was recorded at one step.
@@ -58,12 +62,12 @@ class Record:
         The loss and metrics as Keras reported them last.
     output : ndarray
         The model's main output for the probe batch, ``(batch, ..., units)``.
-    activations : dict of str to ndarray
-        By address, ``(batch, ...)``; empty if only summaries are kept.
-    gradients : dict of str to ndarray
+    activations : mapping of str to ndarray
+        By address, or any unique end of one, ``(batch, ...)``; empty if only summaries are kept.
+    gradients : mapping of str to ndarray
         In the same way, of the score that `About.explained` names.
-    summaries : dict of str to Summary
-        By address, of every layer that is recorded.
+    summaries : mapping of str to Summary
+        In the same way, of every layer that is recorded.
     time : float
         When it was made, in seconds since 1970.
     """
@@ -77,6 +81,17 @@ class Record:
     gradients: Mapping[str, np.ndarray] = field(default_factory=dict)
     summaries: Mapping[str, Summary] = field(default_factory=dict)
     time: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in _OF_LAYERS:
+            given = getattr(self, name)
+            if not isinstance(given, ByAddress):
+                object.__setattr__(self, name, ByAddress(given))
+
+    def __repr__(self) -> str:
+        held = ", ".join(f"{name} of {len(getattr(self, name))} layers" for name in _OF_LAYERS)
+        loss = f", loss {self.logs['loss']:.3g}" if "loss" in self.logs else ""
+        return f"Record of step {self.step}, epoch {self.epoch}{loss}: {held}"
 
 
 @dataclass(frozen=True)
@@ -103,6 +118,10 @@ class About:
     explained: str = ""
     labels: Sequence[str] = ()
 
+    def __repr__(self) -> str:
+        samples = next((len(array) for array in self.inputs.values()), 0)
+        return f"About the records of '{self.model}': {len(self.taps)} layers, {samples} samples"
+
 
 _FIRST = "the score of the class that the model gives each sample first"
 _BEFORE = ", before its "
@@ -128,7 +147,8 @@ class Writer(Protocol):
     def open(self, about: About) -> None:
         """Begin a recording, or go on with it: each training of the same model opens it again.
 
-        Raises an `OSError` or `ActWidgetsError` if it can't be.
+        Raises an `InputError` if it can't be as it is set up, which ends the training before it begins, or
+        whatever else keeps it from being opened, such as an `OSError`.
         """
 
     def write(self, record: Record) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError, ModelError
 from ..keys import Score
 from ..model_graph import Graph
-from ..reading.batches import by_unit
+from ..reading.batches import are_probabilities, by_unit
 from ..sources.inputs import Inputs
 from ..sources.protocol import (
     INPUT,
@@ -101,6 +101,11 @@ class RecordedSource:
         if not is_first or score.address:
             self._refuse("gradients of a class's score")
         return before
+
+    def states_probabilities(self, inputs: Inputs, known: Mapping[str, np.ndarray], units: int) -> bool:
+        """Return whether the first output that is finite at another step holds probabilities."""
+        outputs = (moment.output for moment in self.timeline.moments())
+        return are_probabilities(next((o for o in outputs if np.isfinite(o).all()), np.zeros(0)))
 
     def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
         """Return the recorded gradients if they are of exactly what is asked; raise otherwise.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..keys import Tap
+from ..sources.norms import l2_norm
 from .record import Summary
 
 
@@ -30,7 +31,7 @@ def summarise(
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
         finite = values[np.isfinite(values)]
-    slope = None if gradient is None else float(np.linalg.norm(gradient))
+    slope = None if gradient is None else l2_norm([gradient])
     if not finite.size or values.dtype.kind not in "biuf":
         nothing = float("nan")
         return Summary(nothing, nothing, nothing, nothing, 0.0, 0.0, nan, infinite, slope, weight_norm)

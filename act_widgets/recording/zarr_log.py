@@ -261,7 +261,8 @@ class _Rows(Mapping[str, np.ndarray]):
 def _table(summaries: Mapping[str, Summary], layers: Sequence[str]) -> np.ndarray:
     """Return summaries as numbers, ``(layers, fields)``; a layer without one has less than 0 NaN."""
     nothing = (_NONE,) * len(Summary._fields)
-    rows = [summaries.get(address, nothing) for address in layers]
+    known = dict(summaries)  # by whole addresses alone
+    rows = [known.get(address, nothing) for address in layers]
     table = np.array([[_NONE if value is None else value for value in row] for row in rows], np.float64)
     return table.reshape(len(layers), len(nothing))
 

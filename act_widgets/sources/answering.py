@@ -44,6 +44,10 @@ class Answering:
         with self.running(inputs):
             return self.answers(inputs).checked_activation(inputs, known, score)
 
+    def states_probabilities(self, inputs: Inputs, known: Mapping[str, np.ndarray], units: int) -> bool:
+        """Return whether a softmax makes the main output, or a sigmoid where it is one number."""
+        return self.activation(inputs, known) in ("softmax", *(["sigmoid"] if units == 1 else []))
+
     def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
         """Return the masked scores and their gradients."""
         with self.running(inputs):

@@ -123,11 +123,24 @@ class LossSlope:
         try:
             self._total(self._targets, keras.tree.map_structure(_tensor, outputs))
         except (ValueError, KeyError, TypeError, IndexError, tf.errors.OpError) as error:
+            self._check_names(outputs, error)
             raise InputError(
                 "The loss can't be computed for these targets. Received: targets of "
                 f"{_shapes(self._targets)} for outputs of {_shapes(outputs)}. Expected: what fit takes for "
                 f"the samples of the probe batch. Keras said: {said(error)}"
             ) from error
+
+    def _check_names(self, outputs: Any, error: Exception) -> None:
+        """Raise if targets have names that are not those of the outputs."""
+        names = list(outputs) if isinstance(outputs, dict) else self._total.output_names
+        if not isinstance(self._targets, dict) or not names or set(self._targets) == set(names):
+            return
+        received = listed(map(str, self._targets))
+        expected = listed(map(str, names))
+        expected += ", or the targets without a name" if len(names) == 1 else ""
+        raise InputError(
+            f"Targets are named as the outputs that they are of. Received: {received}. Expected: {expected}."
+        ) from error
 
     def _take_logits(self, outputs: Any) -> set[str]:
         """Have losses of logits where all losses of an output have such a form; return these outputs."""

@@ -10,6 +10,7 @@ import numpy as np
 from . import eager
 from .inputs import Inputs
 from .libraries import is_layer, weights_of
+from .norms import l2_norm
 from .recorder import Recorder
 
 
@@ -52,8 +53,8 @@ def owners(model: Any, inputs: Inputs) -> Owners:
 def weight_norm(layer: Any) -> float | None:
     """Return the L2 norm of all real-valued weights of a layer; None if it has none."""
     weights = [weight for weight in getattr(layer, "weights", ()) if "float" in weight.dtype]
-    values = (getattr(weight, "_value", weight).numpy().astype(np.float32, copy=False) for weight in weights)
-    return float(np.sqrt(sum(np.vdot(array, array) for array in values))) if weights else None
+    values = (getattr(weight, "_value", weight).numpy() for weight in weights)
+    return l2_norm(values) if weights else None
 
 
 def unfinite_weights(model: Any) -> list[str]:

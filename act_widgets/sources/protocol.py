@@ -259,6 +259,12 @@ class Source(Protocol):
         for what is `known`.
         """
 
+    def states_probabilities(self, inputs: Inputs, known: Mapping[str, np.ndarray], units: int) -> bool:
+        """Return whether it is known without numbers that the main output's `units` are probabilities.
+
+        Asked where no number of the output is finite. Costs what `activation` does.
+        """
+
     def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
         """Return masked scores and their gradients; what is `known` of this batch is not computed again."""
 

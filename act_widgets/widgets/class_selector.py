@@ -8,6 +8,7 @@ import ipywidgets
 import numpy as np
 
 from ..session import Session
+from . import text
 from .choice_list import ChoiceList, Option
 from .class_values import best_first, class_values
 from .control import Choice, Control
@@ -58,10 +59,10 @@ class ClassSelector(Control):
         sample, target, layer = key
         values = class_values(self.session.head, self.session.predictions(sample))
         order = best_first(self.session.head, values)
-        form = ".1%" if self.session.head.probabilities else ".3g"
+        is_share = self.session.head.probabilities
         name = self.session.class_name
         options = [Option(_AS_PREDICTED, "as predicted", name(self.session.top_class(sample)))]
-        options += [Option(str(c), name(c), f"{values[c]:{form}}") for c in order]
+        options += [Option(str(c), name(c), text.answer(values[c], is_share)) for c in order]
         chosen = _AS_PREDICTED if target is None else str(target)
         if layer:
             options.insert(0, Option(_UNIT, f"channel {target or 0}", f"of {self.called(layer)}"))

@@ -32,7 +32,8 @@ class Answer:
     order : list of int
         The units shown, highest first.
     chosen : int or None
-        The unit that is set off; None where a layer's channel is explained in place of a class.
+        The unit that is set off; None where a layer's channel is explained in place of a class, or where
+        none is chosen and the model gives none first, since no number is finite.
     """
 
     array: np.ndarray
@@ -79,8 +80,13 @@ class Predictions(View):
         """The sample, the class that is set off, what is silenced, and how many classes are shown."""
         sample = self.session.selection.sample
         explained = self.session.explained_target(sample)
-        chosen = None if isinstance(explained, Target) else explained
+        chosen = None if isinstance(explained, Target) or self._is_without_first(sample) else explained
         return sample, chosen, self.session.silenced, self._count
+
+    def _is_without_first(self, sample: int) -> bool:
+        """Whether no class was chosen, and the model gives none first: no number is finite."""
+        is_chosen = self.session.selection.target is not None
+        return not is_chosen and not np.isfinite(self.session.predictions(sample)).any()
 
     def is_ready(self, key: tuple) -> bool:
         """Whether nothing is silenced, so that the output is there."""
@@ -133,7 +139,7 @@ class Predictions(View):
         extent = max(high - low, 1e-12)
         zero = (0 - low) / extent
         ends = [(value - low) / extent for value in finite]
-        words = [f"{v:.1%}" if result.probabilities else text.number(float(v)) for v in shown]
+        words = [text.answer(float(v), result.probabilities) for v in shown]
         names = [self._name(unit) for unit in result.order]
         return names, [min(zero, e) for e in ends], [max(zero, e) for e in ends], words
 

@@ -70,6 +70,13 @@ def number(value: float) -> str:
     return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e-")
 
 
+def answer(value: float, is_probability: bool) -> str:
+    """Return what a model gives a class; what is not finite is no share of anything."""
+    if math.isnan(value):
+        return "NaN"
+    return f"{value:.1%}" if is_probability and math.isfinite(value) else number(value)
+
+
 def ends(scale: Scale) -> tuple[str, str]:
     """Return the values at both ends of a colour bar."""
     return number(scale.low), number(scale.high)
