@@ -44,7 +44,7 @@ def test_a_model_that_raises_says_so_in_the_card_that_asked_and_recovers():
     settle(explorer.session)
     said = alert_of(views.predictions)
     assert "channel 2 <b>is silent</b>" in said
-    assert "Choose something else to go on" in said
+    assert "Expected: what model(inputs, training=False) accepts" in said
     assert "aw-old" in views.predictions._dom_classes
     assert {view: alert_of(view) for view in others} == others
     explorer.selection.channel = 3  # the others go on

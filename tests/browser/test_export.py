@@ -144,10 +144,11 @@ def assert_overlay(reader: Reader, explorer: aw.Explorer, layer: str, sample: in
     explorer.selection.target = target
     assert worker_of(explorer.session).wait()
     view = explorer.views.attribution
-    overlay = view._result(view.key())
+    result = view._result(view.key())
+    overlay = view._overlay_of(result)
     assert reader.text("#attribution-under") == overlay.remark
     assert reader.text("#attribution-note") == explorer.session.class_name(target)
-    assert reader.text("#attribution-bar").split() == [*text.ends(overlay.scale)]
+    assert reader.text("#attribution-bar").split() == [*text.ends(result.scale)]
     heat = reader.pixels("#overlay canvas")[..., :3]
     wanted = overlay.large.rgb()
     assert heat.shape == wanted.shape
@@ -277,7 +278,7 @@ def test_the_keyboard_reaches_every_control(reader):
     found = set()
     for _ in range(60):
         reader.page.keyboard.press("Tab")
-        name = "e => e.id || Object.values(e.dataset)[0] || e.title || e.ariaLabel"
+        name = "e => e.id || e.title || e.ariaLabel || Object.values(e.dataset)[0]"
         found.add(reader.page.evaluate(f"({name})(document.activeElement)"))
     assert {"play", "channel", "colours", "opacity", "Search layer", "layer", "class"} <= found
     assert {
