@@ -256,23 +256,25 @@ def test_two_recorders_leave_the_training_as_it_is():
 class Interrupts(keras.callbacks.Callback):
     """Raises as an interrupt of the kernel does."""
 
-    def __init__(self, error=KeyboardInterrupt):
+    def __init__(self, error=KeyboardInterrupt, recorder=None):
         super().__init__()
-        self.error = error
+        self.error, self.recorder = error, recorder
+        self.over = None
 
     def on_train_batch_end(self, batch, logs=None):
+        if self.recorder is not None:
+            self.over = self.recorder._kept._over
         raise self.error
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 def test_after_an_interrupted_training_nothing_is_held_in_memory(error):
     model, recorder = network(), aw.Recorder(X[:2], share=None)
+    interrupts = Interrupts(error, recorder)
     with pytest.raises(error):
-        model.fit(X, Y, verbose=0, callbacks=[recorder, Interrupts(error)])
-    end = time.monotonic() + 30
-    while recorder._kept.data is not None or recorder._kept.weights is not None:
-        assert time.monotonic() < end, "the last batch stays in memory"
-        time.sleep(0.01)
+        model.fit(X, Y, verbose=0, callbacks=[recorder, interrupts])
+    assert interrupts.over.wait(30), "the last batch stays in memory"
+    assert recorder._kept.data is recorder._kept.weights is None
     assert "Step" not in type(model.train_function).__name__
 
 

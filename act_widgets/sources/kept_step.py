@@ -63,11 +63,12 @@ class KeptStep:
     def let_go(self) -> None:
         """Let go of what was kept; the last who does gives the model back its own training step."""
         with _exchanging:
-            if self._step is not None:
-                self._step.let_go(self)
-            if self._over is not None:
-                self._over.set()
+            step, over = self._step, self._over
             self.data = self.weights = self._step = self._over = None
+            if step is not None:
+                step.let_go(self)
+            if over is not None:
+                over.set()
 
     def _let_go_of(self, training: threading.Event) -> None:
         with _exchanging:
