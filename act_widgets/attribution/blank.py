@@ -39,9 +39,9 @@ def blank_reason(
     parameters : dict
         The method's.
     """
-    if not np.isfinite(values).all():
-        return f"NaN or infinite values are in {question.place} or in its gradient."
     largest = np.abs(values).sum(-1).max(initial=0)
+    if not np.isfinite(largest) and not np.isfinite(values).all():
+        return f"NaN or infinite values are in {question.place} or in its gradient."
     # The slope of a probability p is p (1 - p): next to 1 it is the rounding error of p.
     is_lost = (
         method.needs_gradient

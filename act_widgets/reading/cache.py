@@ -96,10 +96,12 @@ class ByteCache:
 
     def used(self, key: Hashable) -> Any:
         """Return the array kept under `key`, or None, and mark it as used without counting."""
+        named = self._name, key
         with self._store.lock:
-            if key in self:
-                self._store.arrays.move_to_end((self._name, key))
-            return self.peek(key)
+            array = self._store.arrays.get(named)
+            if array is not None:
+                self._store.arrays.move_to_end(named)
+            return array
 
     def peek(self, key: Hashable) -> Any:
         """Return the array kept under `key`, or None, without counting or marking it."""

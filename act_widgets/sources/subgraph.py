@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
+from tensorflow.python.framework import ops
 
 # Preparing so many results for speed takes TensorFlow longer than it saves.
 _MOST_OPTIMIZED = 1000
@@ -25,20 +28,20 @@ class Cut:
     Attributes
     ----------
     function : callable
-        Takes a value for each feed in `used`, and returns the list of fetched tensors.
-    used : tuple of int
-        Which of the feeds are needed.
+        Takes a tensor for each feed in `used`, and returns the list of fetched tensors.
+    used : dict of int to tf.DType
+        Which of the feeds are needed, and their types.
     is_optimized : bool
         Whether TensorFlow rewrites the function before it runs it for the first time.
     """
 
     function: Callable
-    used: tuple[int, ...]
+    used: dict[int, Any]
     is_optimized: bool = True
 
-    def __call__(self, values: Sequence[Callable[[], Any]]) -> list[Any]:
-        """Run on the values of all feeds, each given as a function that makes its tensor."""
-        tensors = [values[index]() for index in self.used]
+    def __call__(self, values: Sequence[np.ndarray]) -> list[Any]:
+        """Run on the values of all feeds."""
+        tensors = [_as_tensor(values[index], dtype) for index, dtype in self.used.items()]
         with _unfused(self.is_optimized):
             return self.function(*tensors)
 
@@ -52,14 +55,27 @@ def _unfused(is_optimized: bool) -> Iterator[None]:
     """
     current = context.context()
     before = current.function_call_options
-    config = tf.compat.v1.ConfigProto()
-    config.graph_options.rewrite_options.remapping = config.graph_options.rewrite_options.OFF
-    config.graph_options.rewrite_options.disable_meta_optimizer = not is_optimized
-    current.function_call_options = context.FunctionCallOptions(config_proto=config)
+    current.function_call_options = _unfused_options(is_optimized)
     try:
         yield
     finally:
         current.function_call_options = before
+
+
+@lru_cache
+def _unfused_options(is_optimized: bool) -> Any:
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.remapping = config.graph_options.rewrite_options.OFF
+    config.graph_options.rewrite_options.disable_meta_optimizer = not is_optimized
+    return context.FunctionCallOptions(config_proto=config)
+
+
+def _as_tensor(value: np.ndarray, dtype: Any) -> Any:
+    """Return an array as a tensor: one that nobody writes into without a copy."""
+    flags, is_same = value.flags, value.dtype == dtype.as_numpy_dtype and dtype != tf.string
+    if is_same and flags.c_contiguous and not flags.writeable:
+        return ops.EagerTensor(value, context.context().device_name, dtype.as_datatype_enum)
+    return tf.constant(value, dtype)
 
 
 def cut(
@@ -86,7 +102,7 @@ def cut(
     for name, feed in aliases.items():
         fed.setdefault(name, fed[feed.name])
     definition, borders = part(graph, fetches, stop={*fed, *captured})
-    used = tuple(sorted({fed[n] for n in (*borders, *(f.name for f in fetches)) if n in fed}))
+    used = sorted({fed[n] for n in (*borders, *(f.name for f in fetches)) if n in fed})
     place = {index: at for at, index in enumerate(used)}
     imported = [f for f in fetches if f.name not in fed and f.name not in captured]
 
@@ -101,7 +117,8 @@ def cut(
 
     # Not tf.function: its automatic control dependencies would keep operations nobody asked for.
     specs = [tf.TensorSpec(feeds[index].shape, feeds[index].dtype) for index in used]
-    return Cut(tf.compat.v1.wrap_function(body, specs), used, len(fetches) <= _MOST_OPTIMIZED)
+    function = tf.compat.v1.wrap_function(body, specs)
+    return Cut(function, {index: feeds[index].dtype for index in used}, len(fetches) <= _MOST_OPTIMIZED)
 
 
 def part(graph: Any, fetches: Sequence[Any], stop: set[str]) -> tuple[Any, list[str]]:

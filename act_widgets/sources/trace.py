@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
-from tensorflow.python.framework import ops
 
 from ..keys import Score, Tap
 from .eager import as_array, reading
@@ -164,7 +164,7 @@ class Trace:
         addresses = list(self.taps if wanted is None else wanted)
         given = {a: inputs.arrays[self.names.index(a)] for a in addresses if a in self.names}
         computed = [a for a in addresses if a not in given]
-        arrays = self._run(self.inputs, [self.tensors[a] for a in computed] + self.outputs, inputs.arrays)
+        arrays = self._run(inputs, [self.tensors[a] for a in computed] + self.outputs)
         values = given | dict(zip(computed, arrays, strict=False))
         return self._reading({a: values[a] for a in addresses}, arrays[len(computed) :])
 
@@ -182,7 +182,7 @@ class Trace:
             made = self._built(asked)
             reached = [address for address in asked.wanted if made[address] is not None]
             fetches = [made[SCORE], *(made[address] for address in reached)]
-        scores, *values = self._run_known(inputs, known, fetches, asked.mask, asked.edited)
+        scores, *values = self._run(inputs, fetches, known, asked.mask, asked.edited)
         return Gradients(dict(zip(reached, values, strict=True)), scores)
 
     def _built(self, asked: BackwardPass) -> dict[str, Any]:
@@ -238,7 +238,7 @@ class Trace:
         with self._lock:
             scored = self._scores(score.address)
             if scored.activation and not scored.is_confirmed:
-                found = self._run_known(inputs, known, [scored.logits, scored.tensor], edited=edited)
+                found = self._run(inputs, [scored.logits, scored.tensor], known, edited=edited)
                 agrees = confirmed(scored.activation, *found)
                 if agrees is False:
                     scored = self._scored[score.address] = Scored(scored.tensor, scored.tensor, None)
@@ -264,7 +264,7 @@ class Trace:
         known : mapping of str to ndarray
             Unedited activations of this batch.
         """
-        flat = self._run_known(inputs, {**known, address: value}, self.outputs, edited=address)
+        flat = self._run(inputs, self.outputs, {**known, address: value}, edited=address)
         return self._reading({}, flat)
 
     def _beside(self, known: Mapping[str, np.ndarray], edited: str) -> dict[str, np.ndarray]:
@@ -276,51 +276,34 @@ class Trace:
         placed = {a: v for a, v in known.items() if a in self._places}
         return {a: v for a, v in placed.items() if a == edited or self._places[a].op.name not in behind}
 
-    def _run_known(
+    def _run(
         self,
         inputs: Inputs,
-        known: Mapping[str, np.ndarray],
         fetches: Sequence[Any],
-        mask: Any = None,
+        known: Mapping[str, np.ndarray] = MappingProxyType({}),
+        mask: np.ndarray | None = None,
         edited: str | None = None,
     ) -> list[np.ndarray]:
         """Run to `fetches`, starting from what is known of this batch."""
-        known = known if edited is None else self._beside(known, edited)
-        fed = [address for address in known if address in self._rows or address == edited]
-        feeds = [*self.inputs, *(self._places[address] for address in fed)]
-        values = [*inputs.arrays, *(known[address] for address in fed)]
-        if mask is not None:
-            feeds, values = [*feeds, self._masks[mask.ndim]], [*values, mask]
-        return self._run(feeds, fetches, values, edited)
-
-    def _run(
-        self,
-        feeds: Sequence[Any],
-        fetches: Sequence[Any],
-        values: Sequence[Any],
-        edited: str | None = None,
-    ) -> list[np.ndarray]:
         if not fetches:
             return []
-        key = (tuple(f.name for f in feeds), tuple(f.name for f in fetches), edited)
+        known = known if edited is None else self._beside(known, edited)
+        fed = tuple(address for address in known if address in self._rows or address == edited)
+        masks = () if mask is None else (mask,)
+        key = fed, tuple(m.ndim for m in masks), tuple(f.name for f in fetches), edited
         # Also where a graph of TensorFlow 1 is the default one: nothing is added to it.
         with context.eager_mode():
             with self._lock:
                 if key not in self._cuts:
-                    # What goes into an edited tap keeps its own value: others may read it too.
-                    fed = {f.name for f in feeds} - {self._places[edited].name if edited else ""}
-                    aliases = {name: tap for name, tap in self._aliases.items() if tap.name in fed}
-                    self._cuts[key] = cut(self.graph, feeds, fetches, aliases, self.captured)
+                    feeds = [*self.inputs, *map(self._places.get, fed), *(self._masks[m.ndim] for m in masks)]
+                    self._cuts[key] = self._cut(feeds, fetches, edited)
                     if len(self._cuts) > _MOST_CUTS:
                         del self._cuts[next(iter(self._cuts))]
                 run = self._cuts[key]
-            made = run([partial(_as_tensor, v, f.dtype) for v, f in zip(values, feeds, strict=True)])
-            return [as_array(tensor) for tensor in made]
+            return [as_array(t) for t in run([*inputs.arrays, *map(known.__getitem__, fed), *masks])]
 
-
-def _as_tensor(value: np.ndarray, dtype: Any) -> Any:
-    """Return an array as a tensor: one that nobody writes into without a copy."""
-    flags, is_same = value.flags, value.dtype == dtype.as_numpy_dtype and dtype != tf.string
-    if is_same and flags.c_contiguous and not flags.writeable:
-        return ops.EagerTensor(value, context.context().device_name, dtype.as_datatype_enum)
-    return tf.constant(value, dtype)
+    def _cut(self, feeds: Sequence[Any], fetches: Sequence[Any], edited: str | None) -> Cut:
+        # What goes into an edited tap keeps its own value: others may read it too.
+        fed = {f.name for f in feeds} - {self._places[edited].name if edited else ""}
+        aliases = {name: tap for name, tap in self._aliases.items() if tap.name in fed}
+        return cut(self.graph, feeds, fetches, aliases, self.captured)

@@ -80,10 +80,10 @@ class Traces:
     def trace(self, inputs: Inputs) -> Answers:
         """Return what answers questions on inputs of this signature, made at the first use."""
         with self.lock:
-            self.create_variables(inputs)
             kept = self._kept()
             answers = self._known_trace(inputs)
             if answers is None or not self._holds(answers, inputs):
+                self.create_variables(inputs)
                 answers = self._answers(inputs, kept)
                 kept.answers[self.training, inputs.signature, answers.batch] = answers
             return answers
