@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: help lab test test-oldest lint format screenshots samples bench graphs test-models clean
+.PHONY: help lab test test-oldest soak lint format screenshots samples bench graphs test-models clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,6 +52,10 @@ test-oldest: ## the tests without a browser, on the oldest versions that pyproje
 	$(OLDEST_PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --editable '.[samples,umap,tensorboard,zarr,prometheus]' $(OLDEST)
 	.venv-oldest/bin/python -m pytest -W default $(OLDEST_TESTS)
+
+soak: $(BIN)/.chromium ## the tests of chance, ten times as long as in `make test`
+	ACT_WIDGETS_SOAK=10 $(BIN)/python -m pytest tests/test_killed.py tests/test_random_models.py \
+	  tests/test_cache.py tests/browser/test_random_walk.py
 
 test-models: $(BIN)/.test ## read models of every kind, and write docs/models.md
 	$(BIN)/python scripts/model_table.py

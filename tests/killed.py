@@ -46,7 +46,7 @@ def train(folder: Path, finished: Callable[[int], None]) -> None:
     """Train a model with every writer at once."""
 
     class Tells(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
+        def on_epoch_begin(self, epoch, logs=None):
             finished(0)
 
         def on_train_batch_end(self, batch, logs=None):

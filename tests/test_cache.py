@@ -9,6 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from act_widgets.reading.cache import ByteCache
 
+from .soak import TIMES
+
 KEYS = st.integers(0, 7)
 
 
@@ -72,7 +74,7 @@ class CacheMachine(RuleBasedStateMachine):
 
 
 TestCache = CacheMachine.TestCase
-TestCache.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestCache.settings = settings(max_examples=60 * TIMES, stateful_step_count=40, deadline=None)
 
 
 def test_a_look_decides_what_goes_first():

@@ -15,9 +15,10 @@ import act_widgets as aw
 from .fresh import ROOT
 from .killed import LAYERS
 from .records import assert_same, record
+from .soak import TIMES
 from .writers import WRITERS, events
 
-ROUNDS, TRAININGS = 25, 4
+ROUNDS, TRAININGS = 10 * TIMES, 3 * TIMES
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def left(tmp_path_factory):
     """The folder with what was left behind, and the last step that each process had finished, by kind."""
     folder = tmp_path_factory.mktemp("killed")
     command = [sys.executable, "-m", "tests.killed", str(folder), str(ROUNDS), str(TRAININGS)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500 * TIMES)
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout)
 

@@ -6,7 +6,6 @@ tensor is computed by hand, with the address, the edges and the scores that it m
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,9 +23,10 @@ import act_widgets as aw
 from act_widgets.sources import open_source
 from act_widgets.sources.protocol import BackwardPass
 
+from .soak import TIMES
 from .zoo import batch, shaken
 
-EXAMPLES = int(os.environ.get("ACT_WIDGETS_EXAMPLES", "30"))
+EXAMPLES = 30 * TIMES
 few = settings(
     max_examples=EXAMPLES,
     deadline=None,

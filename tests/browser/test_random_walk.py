@@ -9,8 +9,9 @@ import numpy as np
 from tests.browser.digits import settle
 from tests.browser.lab import Lab
 from tests.browser.test_explorer import CANVASES, assert_channel_view_is_true, pictures, settled_pictures
+from tests.soak import TIMES
 
-STEPS = 500
+STEPS = 500 * TIMES
 KEYS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown")
 WORDS = ("", "conv", "relu", "block1", "block2 add", "nothing of the kind")
 # What can be chosen, and how a person does it. Play goes on by itself, so it is left out.
