@@ -9,6 +9,8 @@ import pytest
 
 import act_widgets as aw
 from act_widgets import testing
+from act_widgets.sources import open_source
+from act_widgets.sources.replay import Replay
 from tests import independent, keras_records, kinds, zoo
 from tests.graphviz import assert_drawn
 from tests.written_edges import written
@@ -21,6 +23,19 @@ OTHERWISE = {
     "own_build_and_arguments": ["only ours: ('words', 'to', 'masked')"],  # a mask that is used, not recorded
 }
 
+
+# A trace can't hold what they show.
+REPLAYED = {
+    "decides_in_python",
+    "numpy_inside",
+    "loops_over_values",
+    "recomputed",
+    *("tf_cond", "tf_switch_case", "tf_while", "tf_map", "tf_scan", "tf_py_function"),
+    *("ops_cond", "ops_switch", "ops_while", "ops_scan", "ops_fori", "ops_map"),
+    "compiled_layer",
+    "a_branch_under_another_name",
+    "another_thread_inside",
+}
 
 each_kind = pytest.mark.parametrize("kind", kinds.KINDS, indirect=True)
 each_model = pytest.mark.parametrize("kind", [*zoo.ZOO, *kinds.KINDS], indirect=True)
@@ -37,11 +52,14 @@ def kind(request):
 @unhandled
 @each_kind
 def test_every_kind_is_read_in_full(kind):
-    _, model, inputs = kind
+    name, model, inputs = kind
     for traced in (False, True):
         found = independent.compare(model, inputs, traced=traced)
         assert found.compared and not found.missing
         assert found.difference < 1e-4
+    source = open_source(model)
+    is_replayed = isinstance(source.traces.trace(source.read_inputs(inputs)), Replay)
+    assert is_replayed == (name in REPLAYED)
 
 
 @unhandled

@@ -9,9 +9,7 @@ import tensorflow as tf
 
 import act_widgets as aw
 from act_widgets.sources import open_source
-from act_widgets.sources.replay import Replay
 from act_widgets.sources.trace import Trace
-from tests import kinds
 from tests.zoo import batch, shaken
 
 from .zoo import gradient_of
@@ -119,26 +117,6 @@ def test_odd_names_are_traced(name):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(2)], name=name)
     source = open_source(model)
     assert isinstance(source.traces.trace(source.read_inputs(batch(2, 4))), Trace)
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_only_these_kinds_are_replayed():
-    replayed = set()
-    for name in kinds.KINDS:
-        source = open_source((model := kinds.build(name))[0])
-        if isinstance(source.traces.trace(source.read_inputs(model[1])), Replay):
-            replayed.add(name)
-    assert replayed == {
-        "decides_in_python",
-        "numpy_inside",
-        "loops_over_values",
-        "recomputed",
-        *("tf_cond", "tf_switch_case", "tf_while", "tf_map", "tf_scan", "tf_py_function"),
-        *("ops_cond", "ops_switch", "ops_while", "ops_scan", "ops_fori", "ops_map"),
-        "compiled_layer",
-        "a_branch_under_another_name",
-        "another_thread_inside",
-    }
 
 
 # --- models that decide by values ---
