@@ -165,7 +165,7 @@ def wide() -> tuple:
 
 MODELS = {
     "wide": wide,
-    "digits": lambda: aw.samples.digits()[:2],
+    "digits": lambda: (aw.samples.digits()[0], aw.samples.digits()[1][:30]),
     "recurrent": zoo.recurrent,
     "one unit": zoo.one_unit,
     "nested": zoo.nested_two_deep,
