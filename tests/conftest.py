@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,17 +20,21 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # Tests never use a GPU, so that they say the same everywhere.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-HERE = Path(__file__).parent
-
 # No deadline: a busy machine is no fault. In CI the same examples every time, elsewhere new ones.
 settings.register_profile("act_widgets", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("act_widgets")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep each file in one process, and all of the browser's: much of their time is waiting for the page."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.relative_to(HERE).parts[0]))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "browser" if nodeid.startswith("tests/browser/") else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
