@@ -14,7 +14,7 @@ from act_widgets.rendering.bins import BINS, binned, binned_rows
 from act_widgets.rendering.palettes import LEVELS, NOT_FINITE
 from act_widgets.rendering.pictures import finite_scale, quantised
 from act_widgets.widgets import text
-from act_widgets.widgets.channel_view import summary
+from act_widgets.widgets.channel_map import summary
 from act_widgets.widgets.export.packing import as_json
 from act_widgets.widgets.export.plan import plans
 from act_widgets.widgets.worker import worker_of

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import ipywidgets
@@ -11,98 +9,28 @@ import numpy as np
 from PIL import Image
 
 from ..rendering import charts, pictures, plots
-from ..rendering.palettes import CHART, DOWN
-from ..rendering.pictures import Picture, Scale
-from ..rendering.veil import Range, Veil, lit, veil_over
+from ..rendering.palettes import CHART
+from ..rendering.pictures import Picture
 from ..session import Session
 from . import text
 from .axes_control import AxesControl
 from .base import View
+from .channel_map import ChannelMap
 from .channel_order import OF_ORDER, is_ordered, order_key
 from .cursor import led_by_cursor
 from .ground import Ground, ground_of
 from .kept import Kept
 from .line_chart import LineChart
-from .maps import Drawn, all_pictures, is_ready, one_picture, value_text
+from .maps import all_pictures, is_ready, one_picture
 from .parts import close_whole
 from .recipe import of_control
 from .sprite import Sprite, colours_of, neighbours, sprite_of
 from .surface import Box, Placed, Scene, Sheet, Surface
-from .under import FIRST, Under, is_known, photo_under, under_of
+from .under import FIRST, is_known, photo_under, under_of
 
 _SIDE = 560
 _OPACITY = 0.6
 _ALONE, _OVER = "alone", "over the input"
-
-
-@dataclass(frozen=True)
-class ChannelMap:
-    """One channel's map, line, or number.
-
-    Attributes
-    ----------
-    array : (height, width), (length,) or () ndarray
-        As computed.
-    drawn : Drawn
-        What it is a picture of.
-    picture : Picture
-        The map, a line of cells for a sequence, or where a number lies among the layer's.
-    fine : (height or 1, width) ndarray
-        The number that each pixel of the picture stands for; NaN for none.
-    scale : Scale
-        The values at both ends.
-    ground : Ground or None
-        The input under it.
-    layer, words : str
-        What is shown.
-    under : Under
-        Which input that is.
-    place : int or None
-        That of the channel in the order of the layer's; None if it is hidden.
-    sprite : Sprite or None
-        The maps of its neighbours and its own, if the layer has such.
-    """
-
-    array: np.ndarray
-    drawn: Drawn
-    picture: Picture
-    fine: np.ndarray
-    scale: Scale
-    ground: Ground | None
-    layer: str
-    words: str
-    under: Under = FIRST
-    place: int | None = None
-    sprite: Sprite | None = None
-
-    @cached_property
-    def sheet(self) -> Sheet:
-        """The picture alone, to be sent once."""
-        return Sheet(self.picture.png())
-
-    def scene(self, place: int | None, box: Box, opacity: float) -> Scene:
-        """Return the map of the channel at a place, or this one."""
-        sheet, part = (self.sheet, None) if self.sprite is None or place is None else self.sprite.cut(place)
-        return Scene([Placed(sheet, box, part, opacity)])
-
-    def scenes(self, box: Box, opacity: float) -> dict[int, Scene]:
-        """Return the same for every channel near it whose map lies on the same ground, by place."""
-        if self.sprite is None or self.place is None:
-            return {}
-        own = self.sprite.cut(self.place)[0]
-        near = [p for p in self.sprite.places if self.ground is None or self.sprite.cut(p)[0] is own]
-        return {place: self.scene(place, box, opacity) for place in near}
-
-    def veil(self, chosen: Range, height: int, width: int) -> Veil:
-        """Return what dims the numbers outside a range, for a drawing of the picture of this size."""
-        dim = np.broadcast_to(~lit(self.fine, chosen), self.picture.indices.shape)
-        # The chosen number's stroke stays: it says which one it is.
-        is_chosen = (self.picture.indices == DOWN) & (self.picture.colours == CHART)
-        return veil_over(self.picture, dim & ~is_chosen, height, width)
-
-    def lit(self, chosen: Range) -> str:
-        """Return how many numbers lie in a range: of the channel, or of a layer of single numbers."""
-        return self.drawn.lit(chosen, self.drawn.first if self.array.ndim else None)
 
 
 class ChannelView(View):
@@ -263,7 +191,7 @@ class ChannelView(View):
             ends = text.ends(result.scale)
             bars = [charts.colour_bar(result.picture.colours, result.scale, ends, chosen)]
         words = [result.lit(chosen)] if chosen else []
-        said = [charts.paragraph(line) for line in (*words, self._summary(result))]
+        said = [charts.paragraph(line) for line in (*words, result.summary)]
         return [*super().panels(result), *bars, *said]
 
     def release(self) -> None:
@@ -321,12 +249,7 @@ class ChannelView(View):
 
     def _leave(self, *event: Any) -> None:
         if self._shown_map is not None:
-            self._under.value = text.caption(self._summary(self._shown_map))
-
-    def _summary(self, result: ChannelMap) -> str:
-        if not result.array.ndim:
-            return standing(result.drawn.array, result.array)
-        return " · ".join(filter(None, [summary(result.array), result.under.words]))
+            self._under.value = text.caption(self._shown_map.summary)
 
 
 def _fitting(maps: np.ndarray) -> np.ndarray:
@@ -340,22 +263,3 @@ def fitted(shape: tuple[int, ...], side: int) -> Box:
     height, width = shape
     scale = side / max(height, width)
     return Box(0, 0, max(24, round(width * scale)), max(24, round(height * scale)))
-
-
-def summary(values: np.ndarray) -> str:
-    """Return mean, maximum and share of zeros in words."""
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    if finite.size == 0:
-        return "no finite value"
-    bad = f" · {1 - finite.size / values.size:.1%} NaN or infinite" if finite.size < values.size else ""
-    mean = finite.mean(dtype=np.float64)
-    return (
-        f"mean {text.number(float(mean))} · max {text.number(float(finite.max()))} · "
-        f"zeros {np.mean(finite == 0):.0%}{bad}"
-    )
-
-
-def standing(values: np.ndarray, value: np.ndarray) -> str:
-    """Return a number, and how many of its layer's are above it, in words."""
-    above = int((values > value).sum())
-    return f"{value_text(value)} · {above} of {len(values)} are higher"

@@ -17,7 +17,7 @@ from act_widgets.rendering.bins import binned
 from act_widgets.rendering.palettes import DIVERGING, palette
 from act_widgets.rendering.pictures import finite_scale, quantised
 from act_widgets.widgets import text
-from act_widgets.widgets.channel_view import summary
+from act_widgets.widgets.channel_map import summary
 from act_widgets.widgets.worker import worker_of
 from tests import zoo
 from tests.browser.hostile import INJECTED, LABELS, MODEL, TOO_WIDE, opened
