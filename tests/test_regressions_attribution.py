@@ -259,6 +259,16 @@ def test_only_tokens_of_a_picture_lie_on_its_grid():
         assert session.attribution(method, layer="words").maps.shape == (2, 16)
 
 
+def test_the_rows_of_smaller_maps_are_no_patches():
+    x = keras.Input((16, 16, 1), name="image")
+    y = layers.Reshape((4, 8), name="rows")(layers.Conv2D(2, 4, strides=4, name="maps")(x))
+    y = layers.LSTM(5, return_sequences=True, name="lstm")(y)
+    model = keras.Model(x, layers.Dense(3, name="out")(layers.GlobalAveragePooling1D()(y)))
+    session = aw.Session(model, batch(2, 16, 16, 1))
+    assert session.attribution(layer="lstm").maps.shape == (2, 4)
+    assert session.axes["lstm"].grid is None
+
+
 @pytest.mark.parametrize("method", ["saliency", "occlusion", "grad_cam"])
 def test_a_curve_is_drawn_for_a_map_on_the_grid_of_tokens(method):
     session = aw.Session(*patches_and_words())
