@@ -11,7 +11,7 @@ from .method import INPUT, Method, Parameter, Step, widened
 from .question import Question
 
 _MEAN = "the mean of each channel, of words 0"
-_FILL = Parameter("fill", "what covered cells hold", None, -1e6, 1e6, if_none=_MEAN)
+FILL = Parameter("fill", "what covered cells hold", None, -1e6, 1e6, if_none=_MEAN)
 
 
 def occlusion(question: Question, *, patch: int, stride: int, fill: float | None) -> Iterator[Step]:
@@ -91,7 +91,7 @@ OCCLUSION = Method(
     parameters=(
         Parameter("patch", "the side of a patch in cells, 0 for an eighth of each side", 0, 0, 4096),
         Parameter("stride", "cells from one patch to the next, 0 for half a patch", 0, 0, 4096),
-        _FILL,
+        FILL,
     ),
     needs_gradient=False,
     passes="a forward pass for each patch",
