@@ -406,6 +406,17 @@ def test_score_cam_of_a_layer_beside_the_score_says_so():
     assert "does not depend on 'aside'" in found.blank_reason(0)
 
 
+def test_against_a_tiny_probability_the_slope_is_not_lost():
+    """p = 1 / (1 + exp(20 - x)): of 1 - p the slope is -p (1 - p), exact where p is tiny."""
+    x = keras.Input((2, 2, 1), name="image")
+    y = layers.Dense(1, activation="sigmoid", name="out")(layers.Flatten()(x))
+    model, picture = keras.Model(x, y), np.zeros((1, 2, 2, 1), "float32")
+    model.get_layer("out").set_weights([np.arange(4.0).reshape(4, 1), np.array([-20.0])])
+    found = aw.attribute(model, picture, "saliency", target=0, scores="probabilities")
+    np.testing.assert_allclose(found.values.ravel(), -np.exp(-20.0) * np.arange(4.0), rtol=1e-5)
+    assert found.blank_reason(0) is None
+
+
 def test_noise_on_an_input_of_nan_is_told_as_such():
     pictures = batch(2, 6, 6, 1)
     pictures[1, 2, 2] = np.nan

@@ -51,12 +51,11 @@ def blank_reason(
     largest = np.abs(values).sum(-1).max(initial=0)
     if not (np.isfinite(values).all() and np.isfinite(question.value).all()):
         return f"NaN or infinite values are in {question.place} or in its gradient."
-    # The slope of a probability p is p (1 - p): next to 1 it is the rounding error of p.
-    is_lost = (
-        method.needs_gradient
-        and question.explained.scores == PROBABILITIES
-        and abs(1 - question.score) < _ROUNDING
-    )
+    # The slope of a probability p is p (1 - p): next to 1 it is the rounding error of p. Of "against" p is
+    # one less the score.
+    p = question.score if question.explained.sign > 0 else 1 - question.score
+    is_probability = question.explained.scores == PROBABILITIES
+    is_lost = method.needs_gradient and is_probability and abs(1 - p) < _ROUNDING
     stays = scores is not None and scores[1] - scores[0] <= _NOISE * max(map(abs, scores))
     says_something = question.is_connected and not is_lost and not stays
     if says_something and chart.size > 1 and np.ptp(chart) > _NOISE * max(np.abs(chart).max(), largest):
