@@ -35,7 +35,7 @@ class ModelError(ActWidgetsError, TypeError):
 
 
 class MovedOnError(ActWidgetsError, RuntimeError):
-    """A question on numbers of an earlier step, while the model's training went on."""
+    """A question on numbers of an earlier step or of earlier weights, while the model changed."""
 
 
 class LayerKindError(ActWidgetsError, ValueError):

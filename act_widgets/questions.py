@@ -13,6 +13,7 @@ import numpy as np
 from .arguments import checked_maps, checked_method
 from .attribution import METHODS, Attribution, Partial, attribute_batch, attribute_sample, top_classes
 from .attribution.trust import Curve, curve_of
+from .errors import MovedOnError
 from .keys import Head, Tap, Target
 from .measures import Measured, measure
 from .reading.attention import attention_of, no_attention
@@ -283,12 +284,20 @@ class Questions:
         yield from self._in_steps(lambda reader: curve_of(reader, method, result, sample, kind, steps, fill))
 
     def _in_steps(self, begin: Callable[[Reader], Iterator[_Part]]) -> Iterator[_Part]:
-        """Yield the parts of work; a training goes on between them, and the work then ends in an error."""
+        """Yield the parts of work; weights that change between them end the work in an error."""
         with self.reading():
+            weights = self.source.weights_version()
             parts = begin(self.reader)
             first = list(itertools.islice(parts, 1))
         yield from first
-        yield from parts
+        for part in parts:
+            if self.source.weights_version() != weights:
+                raise MovedOnError(
+                    f"The weights of '{self.source.name}' changed while this was computed. Received: a part "
+                    "by other weights than those before it. Expected: a model that stays as it is meanwhile. "
+                    "Ask again."
+                )
+            yield part
 
     @_current
     def measure(

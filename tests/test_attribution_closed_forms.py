@@ -689,6 +689,39 @@ def test_logits_unless_probabilities_are_asked_for(ending):
     np.testing.assert_allclose(probable.values[0], expected, **CLOSE)
 
 
+@pytest.mark.parametrize("function", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("shape", [(4, 3), (1, 4, 3), (2, 2, 1, 3)])
+def test_probabilities_may_be_reshaped_and_their_logits_are_found(function, shape):
+    """z = w_c x at each of four places: dz/dx = w_c, a quarter of it where places are averaged."""
+    x = keras.Input((2, 2, 1), name="picture")
+    y = layers.Conv2D(3, 1, use_bias=False, activation=function, name="out")(x)
+    model = keras.Model(x, layers.Reshape(shape, name="shape")(y))
+    model.get_layer("out").set_weights([np.array([1.0, -2, 3], "float32").reshape(1, 1, 1, 3)])
+    mean = aw.attribute(model, SIGNS, "saliency", target=1)
+    assert mean.scores == "logits"
+    np.testing.assert_allclose(mean.values, np.full((1, 2, 2, 1), -0.5), **CLOSE)
+    at = np.unravel_index(2, shape[:-1])
+    one = aw.attribute(model, SIGNS, "saliency", target=aw.Target(2, at=tuple(map(int, at))))
+    np.testing.assert_allclose(one.values[0, ..., 0], [[0, 0], [3, 0]], **CLOSE)
+
+
+@pytest.mark.parametrize("is_traced", [True, False])
+def test_the_only_probability_may_lose_its_axis(is_traced):
+    class Squeezed(keras.Model):
+        def __init__(self) -> None:
+            super().__init__(name="squeezed")
+            self.out = layers.Dense(1, use_bias=False, kernel_initializer="ones", activation="sigmoid")
+
+        def call(self, x: Any) -> Any:
+            if not is_traced:
+                assert float(tf.reduce_sum(x).numpy()) < 1e9
+            return tf.squeeze(self.out(tf.reshape(x, [-1, 4])), -1)
+
+    found = aw.attribute(Squeezed(), SIGNS, "saliency", target=0)
+    assert found.scores == "logits"
+    np.testing.assert_allclose(found.values, np.full((1, 2, 2, 1), -1.0), **CLOSE)
+
+
 # --- axes ---
 
 SHAPES = [(4, 3), (3, 2, 3), (2, 4, 3, 3)]

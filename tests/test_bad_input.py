@@ -319,6 +319,30 @@ def test_curves_of_what_are_no_maps_of_these_samples():
     assert_refuses(aw.InputError, ["sample=5", "0 to 4"], session.perturbation_curve, maps, 5)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"steps": 0}, ["steps=0", "an integer from 1 to 1,000"]),
+        ({"steps": True}, ["steps=True", "an integer from 1 to 1,000"]),
+        ({"fill": "black"}, ["fill='black'", "a number from"]),
+        ({"fill": np.nan}, ["fill=nan", "a number from"]),
+    ],
+)
+def test_numbers_that_a_curve_does_not_take(given, words):
+    model, images, _ = digits()
+    session = aw.Session(model, images[:1])
+    maps = session.attribution("saliency")
+    assert_refuses(aw.InputError, words, session.perturbation_curve, maps, 0, **given)
+    assert len(session.perturbation_curve(maps, 0, steps=np.int64(3)).scores) == 4
+
+
+@pytest.mark.parametrize("sample", [1, -1, "first", True, 0.0])
+def test_a_sample_that_has_no_reason_to_be_blank(sample):
+    model, images, _ = digits()
+    maps = aw.attribute(model, images[:1], "saliency")
+    assert_refuses(aw.InputError, [f"sample={sample!r}", "Expected: 0 to 0"], maps.blank_reason, sample)
+
+
 @pytest.mark.parametrize("shape", [0, 8, None, (8,), (8, 0), (8.0, 8.0)])
 def test_sizes_that_maps_can_not_be_resized_to(shape):
     model, images, _ = digits()

@@ -259,6 +259,16 @@ def test_only_tokens_of_a_picture_lie_on_its_grid():
         assert session.attribution(method, layer="words").maps.shape == (2, 16)
 
 
+def test_the_rows_of_smaller_maps_are_no_patches():
+    x = keras.Input((16, 16, 1), name="image")
+    y = layers.Reshape((4, 8), name="rows")(layers.Conv2D(2, 4, strides=4, name="maps")(x))
+    y = layers.LSTM(5, return_sequences=True, name="lstm")(y)
+    model = keras.Model(x, layers.Dense(3, name="out")(layers.GlobalAveragePooling1D()(y)))
+    session = aw.Session(model, batch(2, 16, 16, 1))
+    assert session.attribution(layer="lstm").maps.shape == (2, 4)
+    assert session.axes["lstm"].grid is None
+
+
 @pytest.mark.parametrize("method", ["saliency", "occlusion", "grad_cam"])
 def test_a_curve_is_drawn_for_a_map_on_the_grid_of_tokens(method):
     session = aw.Session(*patches_and_words())
@@ -345,6 +355,73 @@ def test_gradients_that_cancel_out_are_told_from_channels_that_are_off():
     model.set_weights([np.ones((1, 1, 1, 1)), signs, np.zeros(2)])
     found = aw.attribute(model, np.ones((1, 4, 4, 1), "float32"), target=0)
     assert "cancel out" in found.blank_reason(0)
+
+
+def test_the_reason_names_the_layer_where_the_gradient_of_this_branch_ends():
+    x = keras.Input((6, 6, 1), name="image")
+
+    def dead(name: str) -> Any:
+        y = layers.Rescaling(0.0, offset=-1.0)(layers.Conv2D(2, 3, name=f"{name}_conv")(x))
+        return layers.ReLU(name=f"{name}_relu")(y)
+
+    y = layers.GlobalAveragePooling2D()(layers.Concatenate()([dead("left"), dead("right")]))
+    model = keras.Model(x, layers.Dense(3, name="out")(y))
+    for side in ("left", "right"):
+        found = aw.attribute(model, batch(1, 6, 6, 1), layer=f"{side}_conv", target=0)
+        assert f"ends in '{side}_relu'" in found.blank_reason(0)
+
+
+@pytest.mark.parametrize("method", ["grad_cam", "saliency"])
+def test_a_gradient_at_the_class_token_alone_is_no_gradient_of_zero(method):
+    x = keras.Input((8, 8, 1), name="image")
+    patches = layers.Reshape((16, 4))(layers.Conv2D(4, 2, strides=2)(x))
+    tokens = layers.Dense(4, name="tokens")(layers.ZeroPadding1D((1, 0))(patches))
+    model = shaken(keras.Model(x, layers.Dense(3, name="out")(tokens[:, 0])))
+    found = aw.attribute(model, batch(1, 8, 8, 1), method, layer="tokens", target=0)
+    assert found.maps.shape == (1, 4, 4) and not found.maps.any()
+    assert "arrives only at tokens before the patches" in found.blank_reason(0)
+
+
+@pytest.mark.parametrize("method", ["score_cam", "occlusion", "rise"])
+def test_a_map_of_a_score_that_never_changes_says_so(method):
+    model, few = classifier(layers.Dense(3, activation="softmax", name="out")), {}
+    model.get_layer("out").set_weights([np.zeros((3, 3)), np.zeros(3)])
+    if method == "rise":
+        few = {"masks": 10}
+    found = aw.attribute(model, batch(1, 6, 6, 1), method, target=0, **few)
+    assert "stays at 0.333333" in found.blank_reason(0)
+
+
+def test_one_patch_over_all_changes_the_score():
+    found = aw.attribute(classifier(), batch(1, 6, 6, 1), "occlusion", target=0, patch=6, fill=3.0)
+    assert np.ptp(found.maps) == 0 and found.maps.any()
+    assert "same everywhere" in found.blank_reason(0)
+
+
+def test_score_cam_of_a_layer_beside_the_score_says_so():
+    x = keras.Input((6, 6, 1), name="image")
+    aside = layers.Conv2D(2, 3, name="aside")(x)
+    y = layers.Dense(3, name="out")(layers.Flatten()(x))
+    found = aw.attribute(keras.Model(x, [y, aside]), batch(1, 6, 6, 1), "score_cam", layer="aside", target=0)
+    assert "does not depend on 'aside'" in found.blank_reason(0)
+
+
+def test_against_a_tiny_probability_the_slope_is_not_lost():
+    """p = 1 / (1 + exp(20 - x)): of 1 - p the slope is -p (1 - p), exact where p is tiny."""
+    x = keras.Input((2, 2, 1), name="image")
+    y = layers.Dense(1, activation="sigmoid", name="out")(layers.Flatten()(x))
+    model, picture = keras.Model(x, y), np.zeros((1, 2, 2, 1), "float32")
+    model.get_layer("out").set_weights([np.arange(4.0).reshape(4, 1), np.array([-20.0])])
+    found = aw.attribute(model, picture, "saliency", target=0, scores="probabilities")
+    np.testing.assert_allclose(found.values.ravel(), -np.exp(-20.0) * np.arange(4.0), rtol=1e-5)
+    assert found.blank_reason(0) is None
+
+
+def test_noise_on_an_input_of_nan_is_told_as_such():
+    pictures = batch(2, 6, 6, 1)
+    pictures[1, 2, 2] = np.nan
+    found = aw.attribute(classifier(), pictures, "smooth_grad", target=0, samples=4)
+    assert found.blank_reason(0) is None and "NaN" in found.blank_reason(1)
 
 
 def test_positions_between_patches_are_counted():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import act_widgets as aw
+from act_widgets.errors import MovedOnError
 from act_widgets.widgets.worker import worker_of
 
 layers = keras.layers
@@ -122,6 +123,45 @@ def test_gradients_and_maps_follow_too():
     after = session.attribution(layer="norm", target=1, sample=0)
     np.testing.assert_allclose(after.maps, aw.attribute(model, X[:1], layer="norm", target=1).maps, rtol=1e-5)
     assert not np.allclose(before, after.maps)
+
+
+def test_parts_of_one_map_are_of_the_same_weights():
+    model = make()
+    session = aw.Session(model, X)
+    parts = session.attribution_steps("occlusion", 0, target=1, patch=1, stride=1)
+    assert next(parts).share < 1
+    model.get_layer("out").kernel.assign(-model.get_layer("out").kernel.value)
+    with pytest.raises(MovedOnError, match=r"weights of '.*' changed"):
+        list(parts)
+
+
+@pytest.mark.parametrize(("kind", "from_share"), [("AttributionView", 0.0), ("TrustPanel", 0.5)])
+def test_a_view_begins_anew_when_weights_change_while_it_computes(kind, from_share):
+    model = make()
+    session = aw.Session(model, X)
+    assert worker_of(session).wait()
+    view = getattr(aw, kind)(session)
+    stages, changed = view.stages, []
+
+    def interrupted(key):
+        for stage in stages(key):
+            yield stage
+            if not changed and session.selection.method == "rise" and from_share < stage.share < 0.9:
+                out = model.get_layer("out")
+                out.kernel.assign(-out.kernel.value)
+                changed.append(stage.share)
+
+    view._results._stages = interrupted
+    if kind == "TrustPanel":
+        view.checks = ("Another class",)
+    with session.selection.hold_trait_notifications():
+        session.selection.target, session.selection.method = 1, "rise"
+        session.selection.parameters = (("masks", 200),)
+    assert worker_of(session).wait()
+    assert changed and view.is_settled and not session.stale
+    expected = aw.attribute(model, X[:1], "rise", target=1, masks=200).maps[0]
+    np.testing.assert_allclose(view.array, expected, rtol=1e-5)
+    view.close()
 
 
 def test_another_channel_asks_once_whether_the_weights_changed(monkeypatch):

@@ -186,7 +186,9 @@ def _attribution(
     values = folded(np.asarray(step.values, np.float32))
     chart = method.maps(values, parameters)
     spread, completeness = step.facts.get("spread"), step.facts.get("completeness")
-    is_done = step.share >= 1
+    reason = None
+    if step.share >= 1:
+        reason = blank_reason(question, method, values, chart, parameters, step.facts.get("scores"))
     return Attribution(
         maps=chart[None],
         values=values[None],
@@ -201,7 +203,7 @@ def _attribution(
         remarks=tuple(filter(None, [step.facts.get("remark")])),
         completeness=None if completeness is None else np.array([completeness], np.float32),
         spread=None if spread is None else folded(spread)[None],
-        reasons=(blank_reason(question, method, values, chart, parameters) if is_done else None,),
+        reasons=(reason,),
     )
 
 

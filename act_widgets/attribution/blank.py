@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..keys import Score
 from ..reading.explained import PROBABILITIES
-from .method import LAYER, Method
+from .method import Method
+from .places import token_grid
 from .question import Question
 
 # Below this share of what its channels add up to, a map is rounding noise.
@@ -22,7 +24,12 @@ _POSITIVE = {"grad_cam_pp", "layer_cam"}
 
 
 def blank_reason(
-    question: Question, method: Method, values: np.ndarray, chart: np.ndarray, parameters: Mapping[str, Any]
+    question: Question,
+    method: Method,
+    values: np.ndarray,
+    chart: np.ndarray,
+    parameters: Mapping[str, Any],
+    scores: tuple[float, float] | None = None,
 ) -> str | None:
     """Return why a map shows nothing, or None if it shows something.
 
@@ -38,41 +45,49 @@ def blank_reason(
         The map.
     parameters : dict
         The method's.
+    scores : (float, float), optional
+        Lowest and highest score that was measured, where parts of the input were covered.
     """
     largest = np.abs(values).sum(-1).max(initial=0)
-    if not np.isfinite(largest) and not np.isfinite(values).all():
+    if not (np.isfinite(values).all() and np.isfinite(question.value).all()):
         return f"NaN or infinite values are in {question.place} or in its gradient."
-    # The slope of a probability p is p (1 - p): next to 1 it is the rounding error of p.
-    is_lost = (
-        method.needs_gradient
-        and question.explained.scores == PROBABILITIES
-        and abs(1 - question.score) < _ROUNDING
-    )
-    if chart.size > 1 and np.ptp(chart) > _NOISE * max(np.abs(chart).max(), largest) and not is_lost:
+    # The slope of a probability p is p (1 - p): next to 1 it is the rounding error of p. Of "against" p is
+    # one less the score.
+    p = question.score if question.explained.sign > 0 else 1 - question.score
+    is_probability = question.explained.scores == PROBABILITIES
+    is_lost = method.needs_gradient and is_probability and abs(1 - p) < _ROUNDING
+    stays = scores is not None and scores[1] - scores[0] <= _NOISE * max(map(abs, scores))
+    says_something = question.is_connected and not is_lost and not stays
+    if says_something and chart.size > 1 and np.ptp(chart) > _NOISE * max(np.abs(chart).max(), largest):
         return None
-    return next(_reasons(question, method, values, chart, parameters), None)
+    return next(_reasons(question, method, values, chart, parameters, stays), None)
 
 
 def _reasons(
-    question: Question, method: Method, values: np.ndarray, chart: np.ndarray, parameters: Mapping[str, Any]
+    question: Question,
+    method: Method,
+    values: np.ndarray,
+    chart: np.ndarray,
+    parameters: Mapping[str, Any],
+    stays: bool,
 ) -> Iterator[str]:
     """Yield what holds, in the order in which one makes the next meaningless."""
     layer = question.place
     if not question.is_connected:
         yield f"The score does not depend on {layer}: no gradient arrives there."
-    if method.needs_gradient and not question.gradient(method.rule).any():
+    if method.needs_gradient and (_is_beside(question) or not question.gradient(method.rule).any()):
         yield _no_gradient(question, method)
     saturated = _saturated(question)
-    if saturated and (method.needs_gradient or not np.ptp(values) > 0):
+    if saturated and (method.needs_gradient or stays):
         yield saturated
-    if not method.needs_gradient and method.place != LAYER and not np.ptp(values) > 0:
-        yield f"The score stays at {question.score:.6g}, whatever is covered."
     if not question.value.any():
         yield f"Every activation of {layer} is 0 for this sample."
-    if not values.any():
-        yield _no_weight(question, method)
+    if stays:
+        yield f"The score stays at {question.score:.6g}, whatever is covered."
     if chart.size == 1:
         yield f"There is a single position at {layer}, so its map has no places to compare."
+    if not values.any():
+        yield _no_weight(question, method)
     total = values.sum(-1)
     if not chart.any() and not method.is_signed(parameters):
         yield (
@@ -113,6 +128,11 @@ def _no_weight(question: Question, method: Method) -> str:
 
 def _no_gradient(question: Question, method: Method) -> str:
     layer = question.place
+    if _is_beside(question):
+        return (
+            f"The gradient at {layer} arrives only at tokens before the patches, which have no place in the "
+            "picture. An earlier layer, before tokens are mixed for the last time, has a map."
+        )
     saturated = _saturated(question)
     if saturated:
         return saturated
@@ -124,15 +144,24 @@ def _no_gradient(question: Question, method: Method) -> str:
     if ends is None:
         return f"The gradient at {layer} is exactly zero everywhere: the score has no slope."
     last, first = ends
-    reached = f" '{last}' still has one." if last else ""
-    return (
-        f"The gradient at {layer} is exactly zero everywhere: it ends at '{first}'.{reached} "
-        "Units there are off for this sample."
-    )
+    where = f"in '{last}', whose units are off for this sample" if last else f"behind '{first}'"
+    return f"The gradient at {layer} is exactly zero everywhere: it ends {where}."
+
+
+def _is_beside(question: Question) -> bool:
+    """Whether a gradient arrives at tokens alone that are left out of the map."""
+    grid = question.grid or token_grid(question.reader, question.tap)
+    if grid is None:
+        return False
+    gradient = question.reader.gradients.of_sample(question.address, question.sample, question.explained)
+    return gradient is not None and bool(gradient.any()) and not grid.folded(gradient).any()
 
 
 def _where_it_ends(question: Question) -> tuple[str, str] | None:
-    """Return the first layer that still has a gradient, and the one before it, where it is zero."""
+    """Return the first layer that still has a gradient, and the one before it, where it is zero.
+
+    Both lie on the way from the score to what is explained.
+    """
     reader, explained = question.reader, question.explained
     behind = reader.gradients.depends_on(explained.score)
     order = [a for a, tap in reader.taps.items() if tap.is_float and a in behind]
@@ -140,6 +169,8 @@ def _where_it_ends(question: Question) -> tuple[str, str] | None:
         return None
     ends = ""
     for address in reversed(order[order.index(question.address) :]):
+        if question.address not in reader.gradients.depends_on(Score(address, logits=False)):
+            continue
         gradient = reader.gradients.of_sample(address, question.sample, explained)
         if gradient is not None and not gradient.any():
             return ends, address

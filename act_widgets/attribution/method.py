@@ -27,13 +27,19 @@ class Step(NamedTuple):
     words : str
         What is done, for the screen.
     facts : dict
-        What else the method measured: ``completeness``, ``spread``, ``remark``.
+        What else the method measured: ``completeness``, ``spread``, ``remark``, and the lowest and highest
+        of the ``scores``.
     """
 
     values: np.ndarray
     share: float = 1.0
     words: str = ""
     facts: Mapping[str, Any] = {}
+
+
+def widened(scores: tuple[float, float], others: np.ndarray) -> tuple[float, float]:
+    """Return the lowest and highest of scores of which two, and others, are known."""
+    return min(scores[0], float(others.min())), max(scores[1], float(others.max()))
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from itertools import product
 
 import numpy as np
 
-from .method import INPUT, Method, Parameter, Step
+from .method import INPUT, Method, Parameter, Step, widened
 from .question import Question
 
 _MEAN = "the mean of each channel, of words 0"
-_FILL = Parameter("fill", "what covered cells hold", None, -1e6, 1e6, if_none=_MEAN)
+FILL = Parameter("fill", "what covered cells hold", None, -1e6, 1e6, if_none=_MEAN)
 
 
 def occlusion(question: Question, *, patch: int, stride: int, fill: float | None) -> Iterator[Step]:
@@ -44,18 +44,21 @@ def occlusion(question: Question, *, patch: int, stride: int, fill: float | None
             variant[cover] = filled[cover]
         return variants
 
-    def facts(counts: np.ndarray) -> dict[str, str]:
+    def remark() -> dict[str, str]:
         said = " ".join(filter(None, (question.said_of(filled), _gaps(counts))))
         return {"remark": said} if said else {}
 
     done = 0
+    measured = whole, whole
     for part in question.varied(covers, covered):
         for cover, score in zip(part.items, part.scores, strict=True):
             lost[cover] += whole - score
             counts[cover] += 1
         done += len(part.items)
+        measured = widened(measured, part.scores)
         values = (lost / np.maximum(counts, 1))[..., None]
-        yield Step(values, done / len(covers), f"{done} of {len(covers)} patches", facts(counts))
+        facts = {"scores": measured, **remark()}
+        yield Step(values, done / len(covers), f"{done} of {len(covers)} patches", facts)
 
 
 def _gaps(counts: np.ndarray) -> str:
@@ -88,7 +91,7 @@ OCCLUSION = Method(
     parameters=(
         Parameter("patch", "the side of a patch in cells, 0 for an eighth of each side", 0, 0, 4096),
         Parameter("stride", "cells from one patch to the next, 0 for half a patch", 0, 0, 4096),
-        _FILL,
+        FILL,
     ),
     needs_gradient=False,
     passes="a forward pass for each patch",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 
 from ..keys import Score, Tap
 from ..reading.reader import Reader
@@ -45,7 +46,29 @@ def token_grid(reader: Reader, tap: Tap) -> Grid | None:
     tokens = tap.spatial[0] if len(tap.spatial) == 1 else None
     if not tokens or tap.kind == "InputLayer":
         return None
-    return grid_of(tokens, pictures_behind(reader, tap.address))
+    pictures = pictures_behind(reader, tap.address)
+    grid = grid_of(tokens, pictures)
+    return grid if grid and _are_patches(reader, tap.address, grid, pictures) else None
+
+
+def _are_patches(reader: Reader, address: str, grid: Grid, pictures: Sequence[tuple[int, int]]) -> bool:
+    """Whether tokens are what a picture was cut into, not the columns of smaller maps, say.
+
+    Of the maps before the first tokens some are then those patches, or all are as large as the picture.
+    """
+    tokens = {(grid.tokens,), (grid.rows * grid.columns,)}
+    before = itertools.takewhile(lambda tap: tap.spatial not in tokens, _taps_behind(reader, address))
+    maps = {tap.spatial for tap in before if len(tap.spatial) == 2 and None not in tap.spatial}
+    return (grid.rows, grid.columns) in maps or maps <= set(pictures)
+
+
+def _taps_behind(reader: Reader, address: str) -> list[Tap]:
+    """Return the taps that a tensor is made of, in call order; of a model with one input all."""
+    taps = list(reader.taps.values())
+    if len(reader.input_addresses) == 1:
+        return taps
+    behind = reader.gradients.depends_on(Score(address, logits=False))
+    return [tap for tap in taps if tap.address in behind]
 
 
 def pictures_behind(reader: Reader, address: str) -> list[tuple[int, int]]:

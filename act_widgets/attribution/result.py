@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..keys import Target
+from ..keys import Target, whole_number
 from .resample import resized
 
 
@@ -111,12 +111,13 @@ class Attribution:
         InputError
             If there is no such sample.
         """
-        if not 0 <= sample < len(self.maps):
+        number = whole_number(sample)
+        if number is None or not 0 <= number < len(self.maps):
             raise InputError(
-                f"No sample {sample}: there are {len(self.maps)} maps. Received: sample={sample}. "
+                f"There are maps of {len(self.maps)} samples. Received: sample={sample!r:.80}. "
                 f"Expected: 0 to {len(self.maps) - 1}."
             )
-        return self.reasons[sample]
+        return self.reasons[number]
 
 
 def _in_brief(target: int | Target | tuple[int, ...]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from .method import INPUT, Method, Parameter, Step
+from .method import INPUT, Method, Parameter, Step, widened
 from .question import Question
 from .resample import resized
 
@@ -42,7 +43,8 @@ def rise(
     x = question.value
     rng = np.random.default_rng(seed)
     empty = question.empty(fill)
-    facts = {"remark": said} if (said := question.said_of(empty)) else {}
+    facts: dict[str, Any] = {"remark": said} if (said := question.said_of(empty)) else {}
+    facts["scores"] = question.score, question.score
     total, done = np.zeros(x.shape[:-1]), 0
     drawn: list[np.ndarray] = []
 
@@ -55,6 +57,7 @@ def rise(
         total += np.tensordot(part.scores.astype(float), np.stack(drawn), 1)
         done += len(part.items)
         values = (total / (done * keep))[..., None]
+        facts["scores"] = widened(facts["scores"], part.scores)
         yield Step(values, done / masks, f"{done} of {masks} masks", facts)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .method import LAYER, SIGNED, Method, Step
+from .method import LAYER, SIGNED, Method, Step, widened
 from .question import Question
 from .resample import resized
 
@@ -39,13 +39,16 @@ def score_cam(question: Question) -> Iterator[Step]:
         return picture.value * ((maps - least) / np.where(extent > 0, extent, 1))[..., None]
 
     done = 0
+    measured = question.score, question.score
     share = 0.0 if channels else 1.0
     yield Step(_shares(activation, scores), share, f"0 of {len(channels)} channels")
     for part in picture.varied(channels, seen_through):
         # A channel that is finer than the input can be the same everywhere in the input's size.
         scores[part.items] = np.where(flat, -np.inf, part.scores)
         done += len(part.items)
-        yield Step(_shares(activation, scores), done / len(channels), f"{done} of {len(channels)} channels")
+        measured = widened(measured, part.scores)
+        words = f"{done} of {len(channels)} channels"
+        yield Step(_shares(activation, scores), done / len(channels), words, {"scores": measured})
 
 
 def _shares(activation: np.ndarray, scores: np.ndarray) -> np.ndarray:

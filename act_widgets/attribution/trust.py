@@ -12,7 +12,8 @@ from ..reading.explained import PROBABILITIES
 from ..reading.reader import Reader
 from ..reading.targets import explained
 from .attribute import question_of
-from .method import LAYER, Method
+from .method import LAYER, Method, Parameter
+from .occlusion import FILL
 from .places import token_grid
 from .question import Question
 from .resample import resized
@@ -22,6 +23,7 @@ DELETION = "deletion"
 INSERTION = "insertion"
 
 _SEED = 0
+_STEPS = Parameter("steps", "the number of changes along the curve", 20, 1, 1000)
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,7 @@ def perturbation_curve(
             f"A curve is one of deletion or of insertion. Received: kind={kind!r}. "
             f"Expected: '{DELETION}' or '{INSERTION}'."
         )
-    if not isinstance(steps, int) or not 1 <= steps <= 1000:
-        raise InputError(f"A curve has 1 to 1000 steps. Received: steps={steps!r}.")
+    steps, fill = _STEPS.check(steps), FILL.check(fill)
     x = question.value
     positions = x.shape[:-1]
     order = _order(resized(chart, positions).reshape(-1))

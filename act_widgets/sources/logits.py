@@ -28,7 +28,8 @@ def find_logits(output: Any) -> tuple[Any, str | None]:
     Returns
     -------
     scores : tf.Tensor
-        The input of the last softmax or sigmoid if there is one, else `output`.
+        The input of the last softmax or sigmoid if there is one, else `output`. Its positions may lie
+        otherwise than those of `output`, in the same order.
     activation : str or None
         ``"softmax"``, ``"sigmoid"``, or None where the model ends in neither.
     """
@@ -43,14 +44,21 @@ def find_logits(output: Any) -> tuple[Any, str | None]:
 
 
 def _same_units(scores: Any, output: Any) -> bool:
-    """Whether a unit of the output is the same unit of the scores."""
+    """Whether a unit of the output is the same unit of the scores: reshaping leaves the order of numbers."""
     if scores.shape.rank is None or output.shape.rank is None:
         return False
-    return scores.shape[1:].as_list() == output.shape[1:].as_list()
+    return _units(scores) == _units(output)
+
+
+def _units(tensor: Any) -> int | None:
+    return tensor.shape[-1] if tensor.shape.rank > 1 else 1
 
 
 def confirmed(activation: str, scores: np.ndarray, output: np.ndarray) -> bool | None:
     """Return whether `activation` makes `output` of `scores`; None if no number of them is finite."""
+    if len(scores) != len(output):
+        return False  # samples and positions lie in one axis
+    scores = scores.reshape(output.shape)
     finite = np.isfinite(scores).all(-1) & np.isfinite(output).all(-1)
     if not finite.any():
         return None

@@ -246,6 +246,15 @@ class View(Dated):
             key = self._wanted  # which may be of another reading now
             if key is not None and key != self._shown:
                 self._work(key)
+        except MovedOnError:
+            self._begin_anew()
+        except Exception as error:  # the boundary: shown in the card
+            self._show_error(error)
+
+    def _begin_anew(self) -> None:
+        """Read the model as it is now: all views are told, and ask for what they show."""
+        try:
+            self.session.follow_weights()
         except Exception as error:  # the boundary: shown in the card
             self._show_error(error)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..attribution import METHODS, Attribution
 from ..attribution.trust import DELETION, INSERTION, Curve, likeness
-from ..errors import ActWidgetsError
+from ..errors import ActWidgetsError, MovedOnError
 from ..keys import Target
 from ..session import Session
 from .asked import Asked
@@ -112,7 +112,7 @@ class Checker:
                     checks = found
                     yield Stage(checks, min((number + share) / len(parts), 0.999), words)
             except ActWidgetsError as error:
-                if checks.result is None:
+                if checks.result is None or isinstance(error, MovedOnError):
                     raise
                 checks = checks.found(f"{wished[number - 1]}: {error}")
         yield Stage(checks)
