@@ -22,15 +22,14 @@ def default_layer(
         The addresses that the scores depend on. Not known before the model is traced: then further
         outputs of a layer and the last tensor of all are passed over if there is another choice.
     late : collection of str
-        Further addresses that are then passed over.
+        Addresses that are passed over if there is another choice.
     """
     spatial = [tap.address for tap in taps.values() if _has_maps(tap)]
     if explained is not None:
         spatial = [address for address in spatial if address in explained]
     else:
-        late = {*late, *list(taps)[-1:]}
-        main = [address for address in spatial if taps[address].call == address and address not in late]
-        spatial = main or spatial
+        late = {*late, *list(taps)[-1:], *(tap.address for tap in taps.values() if tap.call != tap.address)}
+    spatial = [address for address in spatial if address not in late] or spatial
     return spatial[-1] if spatial else None
 
 

@@ -135,6 +135,7 @@ class Reader:
             )
         return main if main.ndim > 1 else main[:, None]
 
+    @cached_property
     def at_second_sight(self) -> frozenset[str]:
         """The addresses of what is no use at first sight: the main output itself, and what has no batch axis.
 
