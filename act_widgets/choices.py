@@ -71,7 +71,8 @@ class Choices:
         elif chosen.target is not None and not chosen.target_layer and chosen.target >= head.classes:
             chosen.target = None
         if chosen.layer not in layers:
-            chosen.layer = default_layer(session.reader.taps) or layers[-1]
+            last = default_layer(session.reader.taps, late=session.reader.at_second_sight)
+            chosen.layer = last or layers[-1]
         elif chosen.channel >= max(1, self.channels(chosen.layer)):
             chosen.channel = 0
 

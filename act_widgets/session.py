@@ -105,7 +105,8 @@ class Session(Questions, ThroughTime, HasTraits):
         self._look_at_inputs()
         self.axes = LayerAxes(lambda: self.reader, self._relaid)
         layers = self.reader.layers
-        first = self._first_layer(model) or default_layer(self.reader.taps) or layers[-1]
+        last = default_layer(self.reader.taps, late=self.reader.at_second_sight)
+        first = self._first_layer(model) or last or layers[-1]
         self._choices = Choices(self)
         self.selection = Selection(self._choices, layer=first, sample=self._first_sample(model, given))
         # Before any view's own observer, which those of all traits at once would not be.

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import act_widgets as aw
+from act_widgets.widgets.under import photo_under
 
 from .cards import (
     METHODS,
@@ -511,3 +512,27 @@ def test_guided_backprop_and_the_deconvnet_take_one_backward_pass_of_their_own(c
         cards.choose("Grad-CAM")
         cards.choose(title)
         assert cards.session.stats()["backward_passes"] == before + number
+
+
+def test_a_sequence_lies_under_its_map_with_its_time_across():
+    x = keras.Input((40, 2), name="signal")
+    y = keras.layers.Conv1D(3, 3, padding="same", name="conv")(x)
+    y = keras.layers.GlobalMaxPooling1D(name="pool")(y)
+    signal = np.zeros((2, 40, 2), "float32")
+    signal[:, 30:] = 1
+    session = aw.Session(keras.Model(x, keras.layers.Dense(2, name="out")(y)), signal)
+    picture = aw.AttributionView(session).still()
+    height, width, _ = picture.shape
+    assert height < width
+    under = photo_under(session, 0)
+    assert under.shape[0] < under.shape[1] == 40
+    assert (under[:, :30] == under[0, 0]).all()
+    assert (under[:, 30:] != under[0, 0]).any(-1).all()
+
+
+def test_a_spectrogram_stays_upright_under_the_maps_of_its_convolutions():
+    x = keras.Input((12, 10), name="spectrogram")
+    y = keras.layers.Conv2D(3, 3, name="conv")(keras.ops.expand_dims(x, -1))
+    y = keras.layers.GlobalAveragePooling2D(name="gap")(y)
+    session = aw.Session(keras.Model(x, keras.layers.Dense(2, name="out")(y)), batch(2, 12, 10))
+    assert photo_under(session, 0).shape == (12, 10, 3)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
 from act_widgets import testing
-from tests.zoo import ZOO, build
+from tests.zoo import ZOO, batch, build
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -137,3 +138,13 @@ def test_a_rule_that_changes_what_the_model_computes_is_caught(honest):
         return made._replace(scores=made.scores * 2) if asked.rule else made
 
     assert_caught(Lies(source, gradients=louder), inputs, testing.a_rule_for_relus_changes_no_score)
+
+
+def test_a_check_in_which_the_model_fails_has_failed_and_the_others_run():
+    x = keras.Input((4, 2), name="words")
+    y = keras.layers.Lambda(lambda t: keras.ops.reshape(t, (3, 4, 2)), (4, 2), name="three")(x)
+    model = keras.Model(x, keras.layers.Dense(2, name="out")(y))
+    checks = [testing.a_sample_looks_the_same_alone, testing.the_graph_is_one]
+    words = r"(?s)1 checks failed.*a sample looks the same alone: The model .* failed when called"
+    with pytest.raises(AssertionError, match=words):
+        testing.check_model(model, batch(3, 4, 2), checks)

@@ -406,3 +406,13 @@ def test_maps_of_a_sequence_are_upsampled_along_time():
     assert found.upsampled((12,)).shape == (3, 12)
     with pytest.raises(aw.InputError, match=r"\(4, 4\).*1 positive integers.*\(6,\)"):
         found.upsampled((4, 4))
+
+
+@pytest.mark.parametrize("ending", ["summed", "scored"])
+def test_the_usual_layer_has_an_entry_for_each_sample_and_is_not_the_output(ending):
+    x = keras.Input((5, 4), name="nodes")
+    y = layers.Dense(3, activation="relu", name="hidden")(x)
+    if ending == "summed":
+        y = keras.ops.sum(keras.ops.transpose(y, (1, 0, 2)), 0)
+    model = keras.Model(x, layers.Dense(2, name="out")(y))
+    assert aw.attribute(model, batch(3, 5, 4)).layer == "hidden"

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import act_widgets as aw
+from act_widgets import testing
 from act_widgets.sources import open_source
 from act_widgets.sources.trace import Trace
 from tests.zoo import batch, shaken
@@ -366,3 +367,34 @@ def test_a_layer_alone_says_that_there_is_nothing_inside():
     for ask in (aw.capture, aw.Session):
         with pytest.raises(aw.ModelError, match="nothing inside"):
             ask(layers.Dense(3, name="alone"), batch(2, 4))
+
+
+class Suppresses(keras.Model):
+    """Keeps the best boxes, by an operation of TensorFlow that has no gradient."""
+
+    def __init__(self, by_value: bool) -> None:
+        super().__init__(name="detector")
+        self.conv = layers.Conv2D(5, 2, strides=2, name="conv")
+        self.scale = layers.Rescaling(2.0, name="scale")
+        self.by_value = by_value
+
+    def call(self, x):
+        y = tf.reshape(tf.sigmoid(self.conv(x)), [-1, 9, 1, 5])
+        if self.by_value and float(tf.reduce_max(y)) > 1:
+            return y
+        kept = tf.image.combined_non_max_suppression(y[..., :4], y[:, :, 0, 4:], 3, 3)
+        return self.scale(kept.nmsed_boxes)
+
+
+@pytest.mark.parametrize(("by_value", "way"), [(False, Trace), (True, Replay)])
+def test_an_operation_without_a_gradient_is_named_and_what_lies_behind_it_is_explained(by_value, way):
+    model, x = Suppresses(by_value), batch(2, 6, 6, 1)
+    session = aw.Session(model, x)
+    assert isinstance(session.source.traces.trace(session.reader.inputs), way)
+    for layer in ("conv", None):
+        with pytest.raises(aw.LayerKindError, match=r"'CombinedNonMaxSuppression'.*'occlusion'"):
+            session.attribution("saliency", layer=layer)
+    np.testing.assert_allclose(session.attribution("saliency", layer="scale").values[0].sum(), 1, **CLOSE)
+    assert "CombinedNonMaxSuppression" in session.measure("gradient").missing["conv"]
+    assert session.attribution("occlusion", patch=3).maps.shape == (2, 6, 6)
+    testing.check_model(model, x)

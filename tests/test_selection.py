@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from traitlets import TraitError
 
 import act_widgets as aw
 
-from .zoo import build, digits
+from .zoo import batch, build, digits, tokens
 
 
 @pytest.fixture
@@ -176,3 +177,23 @@ def test_sessions_do_not_share_a_selection():
     one, two = aw.Session(model, images), aw.Session(model, images)
     one.selection.sample = 3
     assert two.selection.sample == 0
+
+
+def test_the_layer_shown_first_is_not_the_output_under_another_name():
+    words = keras.Input((5,), dtype="int32", name="words")
+    y = keras.layers.Embedding(9, 4, name="embed")(words)
+    y = keras.layers.Dense(4, activation="relu", name="hidden")(y)
+    y = keras.layers.Dense(7, activation="softmax", name="scores")(y)
+    decoder = keras.Model(words, y, name="decoder")
+    outer = keras.Input((5,), dtype="int32", name="given")
+    model = keras.Model(outer, keras.layers.Identity(name="same")(decoder(outer)))
+    assert aw.Session(model, tokens(2, 5)).selection.layer == "decoder/hidden"
+
+
+def test_the_layer_shown_first_has_an_entry_for_each_sample():
+    x = keras.Input((6, 4), name="nodes")
+    y = keras.layers.Dense(3, name="hidden")(x)
+    y = keras.layers.Dense(2, name="turned")(keras.ops.transpose(y, (1, 0, 2)))
+    y = keras.ops.sum(y, 0)
+    model = keras.Model(x, keras.layers.Dense(2, name="out")(y))
+    assert aw.Session(model, batch(3, 6, 4)).selection.layer == "hidden"

@@ -160,3 +160,14 @@ def batch_model(shape: tuple[int, ...]) -> tuple:
     given = keras.Input(shape)
     flat = keras.layers.Flatten()(keras.layers.ReLU()(given))
     return keras.Model(given, keras.layers.Dense(3, "softmax")(flat)), batch(2, *shape)
+
+
+def test_a_long_narrow_map_is_no_picture_of_a_hundred_thousand_rows():
+    x = keras.Input((8, 8, 1), name="image")
+    y = keras.layers.Reshape((64, 1, 1), name="column")(x)
+    y = keras.layers.Conv2D(2, 1, name="conv")(keras.layers.UpSampling2D((16, 1), name="long")(y))
+    model = keras.Model(x, keras.layers.Dense(2, name="out")(keras.layers.Flatten(name="flat")(y)))
+    explorer = aw.explore(model, batch(2, 8, 8, 1), layer="conv")
+    height, width, _ = np.asarray(Image.open(io.BytesIO(explorer.png())).convert("RGB")).shape
+    assert height < width
+    explorer.close()

@@ -138,6 +138,29 @@ class Undecided(keras.Model):
         return self.second(self.first(x, training=None), training=None)
 
 
+class MustBeTold(layers.Layer):
+    """Has no mode of its own to fall back on."""
+
+    def __init__(self) -> None:
+        super().__init__(name="told")
+        self.dense = layers.Dense(3, name="dense")
+
+    def call(self, x, training):
+        return self.dense(x) * (2.0 if training else 1.0)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_layer_that_must_be_told_the_mode_is_told(training):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(2, name="out")(MustBeTold()(inputs, training=False)))
+    x = np.ones((2, 4), np.float32)
+    expected = model(x, training=training)
+    np.testing.assert_array_equal(aw.capture(model, x, training=training)["out"], expected)
+    session = aw.Session(model, x, training=training)
+    assert "told/dense" in {node.address for node in session.graph.nodes}
+    assert session.attribution("saliency").maps.any()
+
+
 def test_a_mode_of_none_is_handed_on_as_it_is():
     model, x = Undecided(), np.ones((2, 3), np.float32)
     expected = model(x, training=False)

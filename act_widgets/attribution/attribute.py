@@ -222,7 +222,11 @@ def top_classes(reader: Reader) -> np.ndarray:
 
 def _layer_tap(reader: Reader, layer: str | None, found: Explained) -> Tap:
     chosen = (
-        default_layer(reader.taps, reader.gradients.depends_on(found.score) - {found.score.address})
+        default_layer(
+            reader.taps,
+            reader.gradients.depends_on(found.score) - {found.score.address},
+            late=reader.at_second_sight,
+        )
         if layer is None
         else reader.tap(layer).address
     )

@@ -10,7 +10,9 @@ from ..reading.reader import Reader
 from ..tokens import Grid, grid_of
 
 
-def default_layer(taps: Mapping[str, Tap], explained: Collection[str] | None = None) -> str | None:
+def default_layer(
+    taps: Mapping[str, Tap], explained: Collection[str] | None = None, late: Collection[str] = ()
+) -> str | None:
     """Return the last layer whose maps have more than one position, or None.
 
     Parameters
@@ -20,14 +22,15 @@ def default_layer(taps: Mapping[str, Tap], explained: Collection[str] | None = N
     explained : collection of str, optional
         The addresses that the scores depend on. Not known before the model is traced: then further
         outputs of a layer and the last tensor of all are passed over if there is another choice.
+    late : collection of str
+        Addresses that are passed over if there is another choice.
     """
     spatial = [tap.address for tap in taps.values() if _has_maps(tap)]
     if explained is not None:
         spatial = [address for address in spatial if address in explained]
     else:
-        last = next(reversed(list(taps)), None)
-        main = [address for address in spatial if taps[address].call == address != last]
-        spatial = main or spatial
+        late = {*late, *list(taps)[-1:], *(tap.address for tap in taps.values() if tap.call != tap.address)}
+    spatial = [address for address in spatial if address not in late] or spatial
     return spatial[-1] if spatial else None
 
 

@@ -136,6 +136,21 @@ class Reader:
         return main if main.ndim > 1 else main[:, None]
 
     @cached_property
+    def at_second_sight(self) -> frozenset[str]:
+        """The addresses of what is no use at first sight: the main output itself, and what has no batch axis.
+
+        Of what is kept: a model is not run for it.
+        """
+        output, rows = self.output()[:1], self.blocks.rows(0)[1]
+        kept = {address: self.cache.peek(("activation", address, 0)) for address in self.taps}
+        return frozenset(
+            address
+            for address, values in kept.items()
+            if values is not None
+            and (values.shape[:1] not in {(rows,), (1,)} or np.array_equal(values[:1], output))
+        )
+
+    @cached_property
     def output_shape(self) -> tuple[int, ...]:
         """The shape of that output, which is known also when the output is not kept."""
         return self.output().shape

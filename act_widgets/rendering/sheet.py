@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .charts import INK, stacked
+from .charts import INK, centred, stacked
 from .lettering import fitted, font
 
 WIDTH = 560
@@ -78,10 +78,12 @@ def small_png(rgb: np.ndarray, width: int) -> bytes:
 
 
 def _to_width(part: np.ndarray) -> np.ndarray:
+    """Return a picture as wide as a card; one that would be more than twice as high stands in the middle."""
     if part.shape[1] == WIDTH:
         return part
     image = Image.fromarray(part)
-    size = (WIDTH, max(1, round(image.height * WIDTH / image.width)))
+    scale = min(WIDTH / image.width, 2 * WIDTH / image.height)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     # Enlarged maps keep their cells; what is made smaller is averaged.
-    way = Image.Resampling.NEAREST if image.width < WIDTH else Image.Resampling.BOX
-    return np.asarray(image.resize(size, way))
+    way = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
+    return centred(np.asarray(image.resize(size, way)), WIDTH)

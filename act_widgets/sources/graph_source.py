@@ -135,7 +135,7 @@ class GraphSource(Answering):
         blocked = {a: _BLOCKED for a in asked.wanted if a in before}
         rest = [address for address in asked.wanted if address not in blocked]
         made = super().gradients(inputs, known, replace(asked, wanted=rest))
-        return made._replace(blocked=blocked)
+        return made._replace(blocked={**made.blocked, **blocked})
 
     def shuffled(self, inputs: Inputs, seed: int) -> GraphSource:
         """Return the graph with the values of each weight array in another order; it stays as it is."""

@@ -86,6 +86,10 @@ def _is_known(kwargs: dict, layer: Any) -> bool:
     # None is no mode: Keras hands it on, where the layer's own default would stand without it.
     if len(kwargs) != 1 or kwargs.get("training") is None or is_legacy(layer):
         return False
+    # An argument without a default must be given, whatever the call around it is told.
+    told = layer._call_signature.parameters.get("training")
+    if told is not None and told.default is told.empty:
+        return False
     around = get_global_attribute("current_call_ctx")
     return around is not None and around.get_value("training") is kwargs["training"]
 

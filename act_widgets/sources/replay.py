@@ -30,7 +30,7 @@ from .protocol import (
     unnamed_inputs,
 )
 from .recorder import Call, Recorder
-from .scores import masked_score
+from .scores import lacks_gradient, masked_score
 from .subgraph import upstream
 from .weights import weights_version
 
@@ -189,9 +189,9 @@ class Replay:
             explained = _scores(log, outputs, self._placed(recorder, given), asked.score)[0]
             scores = masked_score(explained, asked.mask)
         watched |= {a: recorder.tensors[a] for a in asked.wanted if a in recorder.places}
-        made = tape.gradient(scores, watched)
+        made, blocked = _slopes(tape, scores, watched)
         values = {a: eager.as_array(tf.convert_to_tensor(g)) for a, g in made.items() if g is not None}
-        return Gradients(values, eager.as_array(scores))
+        return Gradients(values, eager.as_array(scores), blocked)
 
     def _spot(self, inputs: Inputs, address: str) -> Place | None:
         """Return where a tensor is made that the model's own code computes without a layer.
@@ -241,7 +241,24 @@ class Replay:
 
 
 def _tape() -> tf.GradientTape:
-    return tf.GradientTape(watch_accessed_variables=False)
+    return tf.GradientTape(persistent=True, watch_accessed_variables=False)
+
+
+def _slopes(
+    tape: tf.GradientTape, scores: Any, watched: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the gradients at what was watched, and why some have none."""
+    try:
+        return tape.gradient(scores, watched), {}
+    except LookupError:
+        made: dict[str, Any] = {}
+        blocked: dict[str, str] = {}
+    for address, tensor in watched.items():
+        try:
+            made[address] = tape.gradient(scores, tensor)
+        except LookupError as error:
+            blocked[address] = lacks_gradient(error)
+    return made, blocked
 
 
 def _may_be_made(address: str | None) -> bool:

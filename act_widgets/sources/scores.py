@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import tensorflow as tf
+
+# How TensorFlow names an operation without a gradient, in a graph and called at once.
+_LACKING = re.compile(r"(?:op type: |has no entry for: )(\w+)")
 
 
 def masked_score(scores: Any, mask: Any) -> Any:
@@ -35,3 +39,10 @@ def masked_score(scores: Any, mask: Any) -> Any:
 def mask_shape(rank: int) -> list[None]:
     """Return a mask's shape for a placeholder."""
     return [None] * max(rank, 2)
+
+
+def lacks_gradient(error: LookupError) -> str:
+    """Return why there is no gradient, from TensorFlow's error for an operation that has none."""
+    found = _LACKING.search(str(error))
+    operation = f"the operation '{found[1]}'" if found else "an operation"
+    return f"TensorFlow has none for {operation} between it and the score"

@@ -21,7 +21,7 @@ from .inputs import Inputs
 from .logits import confirmed, find_logits
 from .protocol import MAIN, OUTPUT, BackwardPass, Gradients, Reading, main_output, output_name, unnamed_inputs
 from .recorder import Call
-from .scores import mask_shape, masked_score
+from .scores import lacks_gradient, mask_shape, masked_score
 from .subgraph import Cut, cut, downstream, upstream
 
 # Each question from other known activations is a function of its own.
@@ -180,13 +180,17 @@ class Trace:
         self.checked_activation(inputs, known, asked.score, asked.edited)
         with self._lock:
             made = self._built(asked)
-            reached = [address for address in asked.wanted if made[address] is not None]
+            blocked = {address: made[address] for address in asked.wanted if isinstance(made[address], str)}
+            reached = [a for a in asked.wanted if made[a] is not None and a not in blocked]
             fetches = [made[SCORE], *(made[address] for address in reached)]
         scores, *values = self._run(inputs, fetches, known, asked.mask, asked.edited)
-        return Gradients(dict(zip(reached, values, strict=True)), scores)
+        return Gradients(dict(zip(reached, values, strict=True)), scores, blocked)
 
     def _built(self, asked: BackwardPass) -> dict[str, Any]:
-        """Return the masked score and the gradients, put into the graph where they were not yet."""
+        """Return the masked score and the gradients, put into the graph where they were not yet.
+
+        In place of a gradient that can't be taken stands the reason.
+        """
         rank = asked.mask.ndim
         made = self._gradients.setdefault((asked.score, rank, asked.rule), {})
         missing = [address for address in asked.wanted if address not in made]
@@ -198,10 +202,32 @@ class Trace:
                 made[SCORE] = masked_score(scores, self._masks[rank])
             if missing:
                 with ruled(self._relus, asked.rule):
-                    slopes = tf.gradients(made[SCORE], [self._places[a] for a in missing])
-                dense = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in slopes]
-                made.update(zip(missing, dense, strict=True))
+                    made.update(self._slopes(made[SCORE], missing))
         return made
+
+    def _slopes(self, score: Any, addresses: Sequence[str]) -> dict[str, Any]:
+        """Return the gradients of a score, or why there is none."""
+        try:
+            slopes = tf.gradients(score, [self._places[a] for a in addresses])
+        except LookupError:
+            blocked = self._before_no_gradient(score, addresses)
+            return blocked | self._slopes(score, [a for a in addresses if a not in blocked])
+        dense = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in slopes]
+        return dict(zip(addresses, dense, strict=True))
+
+    def _before_no_gradient(self, score: Any, addresses: Sequence[str]) -> dict[str, str]:
+        """Return the addresses before an operation that has no gradient, with the reason."""
+        reasons: dict[str, str] = {}
+        for address in reversed(addresses):  # the last first: what is before a blocked one is blocked too
+            place = self._places[address]
+            if place.op.name in reasons:
+                continue
+            try:
+                tf.gradients(score, [place])
+            except LookupError as error:
+                reasons |= dict.fromkeys(upstream(place), lacks_gradient(error))
+        names = {address: self._places[address].op.name for address in addresses}
+        return {address: reasons[name] for address, name in names.items() if name in reasons}
 
     def with_variables(self, captured: dict[str, Any]) -> Trace:
         """Return this trace reading other variables."""

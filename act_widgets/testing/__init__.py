@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..errors import ActWidgetsError
 from ..sources import Source, open_source
 from ..sources.inputs import Inputs
 from .comparing import difference
@@ -134,7 +135,7 @@ def check_model(
     for check in CHECKS if checks is None else checks:
         try:
             differences[name_of(check)] = check(source, given)
-        except AssertionError as error:
+        except (AssertionError, ActWidgetsError) as error:  # a check that breaks off has failed
             failures.append(f"  {name_of(check)}: {error}")
     if failures:
         raise AssertionError("\n".join([f"{len(failures)} checks failed for '{source.name}':", *failures]))

@@ -10,6 +10,9 @@ from ..keys import Score
 from ..session import Session
 from ..sources.protocol import INPUT
 
+# How many times as long as it is high a sequence is at the most.
+_LONGEST_BAND = 16
+
 
 @dataclass(frozen=True)
 class Under:
@@ -63,8 +66,26 @@ def is_picture(session: Session, index: int) -> bool:
 
 
 def photo_under(session: Session, sample: int, index: int = 0) -> np.ndarray:
-    """Return an input as a picture, ``(height, width, 3) uint8``: the slice that sliders stand at."""
-    return session.photos_of(index).at(sample, list(places_under(session, index).values()))
+    """Return an input as a picture, ``(height, width, 3) uint8``: the slice that sliders stand at.
+
+    A sequence lies as the maps over it do, its time across, in a band that can be seen.
+    """
+    photo = session.photos_of(index).at(sample, list(places_under(session, index).values()))
+    if not _lies_across(session, index):
+        return photo
+    length, channels, _ = photo.shape
+    return photo.swapaxes(0, 1).repeat(-(-length // (_LONGEST_BAND * channels)), 0)
+
+
+def _lies_across(session: Session, index: int) -> bool:
+    """Whether an input is a sequence with its channels last that no layer takes for a picture."""
+    if session.reader.inputs.arrays[index].ndim != 3 or session.photos_of(index).stated:
+        return False
+    axes = session.axes[session.reader.input_addresses[index]]
+    if len(axes.plane) != 1 or axes.spread_axis != 1:
+        return False
+    four = (address for address, tap in session.reader.taps.items() if len(tap.shape) == 4)
+    return not any(session.axes[address].is_spatial for address in four)
 
 
 def places_under(session: Session, index: int | None = 0) -> dict[str, int]:
