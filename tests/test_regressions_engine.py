@@ -10,6 +10,7 @@ import tensorflow as tf
 import act_widgets as aw
 from act_widgets import testing
 from act_widgets.sources import open_source
+from act_widgets.sources.replay import Replay
 from act_widgets.sources.trace import Trace
 from tests.zoo import batch, shaken
 
