@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 import act_widgets as aw
-from tests import kinds, zoo
+from tests import kinds, ranks, zoo
 from tests.zoo import batch, shaken
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}
@@ -380,6 +380,19 @@ def test_a_gradient_at_the_class_token_alone_is_no_gradient_of_zero(method):
     found = aw.attribute(model, batch(1, 8, 8, 1), method, layer="tokens", target=0)
     assert found.maps.shape == (1, 4, 4) and not found.maps.any()
     assert "arrives only at tokens before the patches" in found.blank_reason(0)
+
+
+@pytest.mark.parametrize("method", ["grad_cam", "layer_cam", "score_cam"])
+def test_the_usual_layer_of_a_vision_transformer_is_one_whose_patches_have_a_gradient(method):
+    model, pictures = ranks.vision_transformer(blocks=2)
+    signed = {"signed": True} if method == "score_cam" else {}
+    found = aw.attribute(shaken(model), pictures, method, **signed)
+    # Behind the last attention only the class token is read.
+    assert found.layer == "norm_1" and found.maps.shape == (2, 8, 8)
+    assert found.reasons == (None, None) and np.ptp(found.maps[0]) > 0 and np.ptp(found.maps[1]) > 0
+    last = aw.attribute(model, pictures, method, layer="mix_1")
+    if method != "score_cam":
+        assert "'norm_1'" in last.blank_reason(0)
 
 
 @pytest.mark.parametrize("method", ["score_cam", "occlusion", "rise"])

@@ -61,11 +61,11 @@ def attribute_batch(
     on_progress : callable, optional
         Told the share that is done, and what, between parts of the work.
     """
-    questions = [
-        question_of(reader, method, layer, target, scores, sample) for sample in range(reader.inputs.size)
-    ]
+    first = question_of(reader, method, layer, target, scores, 0)
+    others = range(1, reader.inputs.size)
+    questions = [first, *(question_of(reader, method, first.address, target, scores, s) for s in others)]
     if method.is_quick:
-        reader.gradients.read(questions[0].address, [q.explained for q in questions], method.rule)
+        reader.gradients.read(first.address, [q.explained for q in questions], method.rule)
     parts = []
     for number, question in enumerate(questions):
         for part in steps(question, method, parameters):
@@ -96,13 +96,18 @@ def question_of(
     scores: str | None,
     sample: int,
 ) -> Question:
-    """Return what is asked of the model for one sample."""
+    """Return what is asked of the model for one sample.
+
+    If no layer is named, it is one whose map has something to show: behind the last mixing of tokens a
+    class token alone has a gradient.
+    """
     sample = reader.check_sample(sample)
     chosen = int(top_classes(reader)[sample]) if target is None else target
     found = explained_by(reader, chosen, scores, method.scores)
     tap = _layer_tap(reader, layer, found) if method.place == LAYER else _input_tap(reader, layer, method)
     grid = token_grid(reader, tap)
-    return Question(reader, sample, found, tap, grid if method.place == LAYER else None)
+    question = Question(reader, sample, found, tap, grid if method.place == LAYER else None)
+    return question.earlier or question if layer is None and question.is_beside else question
 
 
 class Estimate(NamedTuple):

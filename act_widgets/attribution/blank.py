@@ -10,7 +10,6 @@ import numpy as np
 from ..keys import Score
 from ..reading.explained import PROBABILITIES
 from .method import Method
-from .places import token_grid
 from .question import Question
 
 # Below this share of what its channels add up to, a map is rounding noise.
@@ -75,7 +74,7 @@ def _reasons(
     layer = question.place
     if not question.is_connected:
         yield f"The score does not depend on {layer}: no gradient arrives there."
-    if method.needs_gradient and (_is_beside(question) or not question.gradient(method.rule).any()):
+    if method.needs_gradient and (question.is_beside or not question.gradient(method.rule).any()):
         yield _no_gradient(question, method)
     saturated = _saturated(question)
     if saturated and (method.needs_gradient or stays):
@@ -128,10 +127,12 @@ def _no_weight(question: Question, method: Method) -> str:
 
 def _no_gradient(question: Question, method: Method) -> str:
     layer = question.place
-    if _is_beside(question):
+    if question.is_beside:
+        other = question.earlier
+        hint = f" Nearest layer whose patches have one: {other.place}." if other else ""
         return (
             f"The gradient at {layer} arrives only at tokens before the patches, which have no place in the "
-            "picture. An earlier layer, before tokens are mixed for the last time, has a map."
+            f"picture.{hint}"
         )
     saturated = _saturated(question)
     if saturated:
@@ -146,15 +147,6 @@ def _no_gradient(question: Question, method: Method) -> str:
     last, first = ends
     where = f"in '{last}', whose units are off for this sample" if last else f"behind '{first}'"
     return f"The gradient at {layer} is exactly zero everywhere: it ends {where}."
-
-
-def _is_beside(question: Question) -> bool:
-    """Whether a gradient arrives at tokens alone that are left out of the map."""
-    grid = question.grid or token_grid(question.reader, question.tap)
-    if grid is None:
-        return False
-    gradient = question.reader.gradients.of_sample(question.address, question.sample, question.explained)
-    return gradient is not None and bool(gradient.any()) and not grid.folded(gradient).any()
 
 
 def _where_it_ends(question: Question) -> tuple[str, str] | None:

@@ -16,6 +16,7 @@ from ..reading.batches import inner_axis
 from ..reading.explained import Explained
 from ..reading.reader import Reader
 from ..tokens import Grid
+from .places import token_grid
 
 # A batch of variants shall take about so many seconds: a stop is noticed between two.
 _SHORT, _LONG = 0.1, 0.45
@@ -156,6 +157,28 @@ class Question:
     def inner_gates(self) -> int:
         """Number of ReLUs that no rule reaches."""
         return self.reader.source.inner_gates(self.reader.blocks.alone(self.sample).batch)
+
+    @cached_property
+    def is_beside(self) -> bool:
+        """Whether a gradient arrives only at tokens that have no place in the map, such as a class token."""
+        grid = self.grid or token_grid(self.reader, self.tap)
+        if grid is None or not grid.extra:
+            return False
+        gradient = self.reader.gradients.of_sample(self.address, self.sample, self.explained)
+        return gradient is not None and bool(gradient.any()) and not grid.folded(gradient).any()
+
+    @property
+    def earlier(self) -> Question | None:
+        """The same question at the nearest layer before, where a gradient arrives at the patches too."""
+        before = self.reader.gradients.depends_on(self.explained.score)
+        taps = list(self.reader.taps.values())
+        for tap in reversed(taps[: taps.index(self.tap)]):
+            if tap.address in before and tap.is_float and tap.spatial == self.tap.spatial:
+                grid = token_grid(self.reader, tap) if self.grid else None
+                question = replace(self, tap=tap, grid=grid)
+                if not question.is_beside and question.gradient().any():
+                    return question
+        return None
 
     @cached_property
     def at_input(self) -> Question:
