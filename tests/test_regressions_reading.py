@@ -218,7 +218,7 @@ def two_heads() -> tuple[Any, Any]:
     ("make", "layer"),
     [
         (softmax_at_every_place, "scores"),
-        (softmax_over_places, "where"),
+        (softmax_over_places, "conv"),
         (scores_of_attention, "heads"),
         (two_heads, "conv"),
     ],

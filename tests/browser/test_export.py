@@ -492,7 +492,7 @@ def test_lines_numbers_volumes_and_heads_are_drawn(browser, tmp_path, name):
         assert reader.text("#maps-note").endswith(drawn.words)
         said = opened.views.channel_view
         if drawn.axes.has_channels:
-            assert reader.text("#map-under") == said._summary(said._result(said.key())), layer
+            assert reader.text("#map-under") == said._result(said.key()).summary, layer
         assert reader("#line").is_visible() == (rank == 1)
         assert reader("#map canvas").is_visible() == (rank != 1)
         assert reader("[data-scale]").first.is_visible() == (rank > 0)
