@@ -31,6 +31,7 @@ BATCHES = {
     "text": np.array([["the cat"], ["a dog that barks"]], object),
     "volume": RANDOM.random((2, 6, 8, 8, 1), "float32"),
     "film": RANDOM.random((2, 4, 8, 8, 3), "float32"),
+    "long sequence": RANDOM.normal(size=(2, 200, 2)).astype("float32"),
 }
 
 
