@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .attribution import METHODS, default_layer
+from .attribution import METHODS, shown_first
 from .errors import MovedOnError
 from .keys import Target
 from .reading.ordering import ORDERS
@@ -71,8 +71,7 @@ class Choices:
         elif chosen.target is not None and not chosen.target_layer and chosen.target >= head.classes:
             chosen.target = None
         if chosen.layer not in layers:
-            last = default_layer(session.reader.taps, late=session.reader.at_second_sight)
-            chosen.layer = last or layers[-1]
+            chosen.layer = shown_first(session.reader)
         elif chosen.channel >= max(1, self.channels(chosen.layer)):
             chosen.channel = 0
 

@@ -10,9 +10,7 @@ from typing import Any
 from traitlets import Bool, HasTraits, Int, Tuple
 
 from .arguments import checked_budget, checked_labels
-from .attribution import (
-    default_layer,
-)
+from .attribution import shown_first
 from .choices import Choices
 from .layer_axes import LayerAxes
 from .model_graph import Graph
@@ -104,9 +102,7 @@ class Session(Questions, ThroughTime, HasTraits):
         self._display = display
         self._look_at_inputs()
         self.axes = LayerAxes(lambda: self.reader, self._relaid)
-        layers = self.reader.layers
-        last = default_layer(self.reader.taps, late=self.reader.at_second_sight)
-        first = self._first_layer(model) or last or layers[-1]
+        first = self._first_layer(model) or shown_first(self.reader)
         self._choices = Choices(self)
         self.selection = Selection(self._choices, layer=first, sample=self._first_sample(model, given))
         # Before any view's own observer, which those of all traits at once would not be.

@@ -11,8 +11,8 @@ import os
 import random
 import signal
 import sys
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -28,8 +28,8 @@ from .trainings import data, network
 from .writers import WRITERS
 
 LAYERS = tuple(f"layer{index}" for index in range(6))
-# Seconds within which a process is killed, after it has finished a step that is drawn too.
-SOON = 0.06
+# A process is killed within the writing of so many steps, after it has finished a step that is drawn too.
+SOON = 2.0
 
 
 def write(kind: str, folder: Path, finished: Callable[[int], None]) -> None:
@@ -59,8 +59,21 @@ def train(folder: Path, finished: Callable[[int], None]) -> None:
     network().fit(x, y, batch_size=16, verbose=0, callbacks=[recorder, Tells()])
 
 
-def killed(work: Callable[[Callable[[int], None]], None], enough: int) -> int:
-    """Kill `work` in a process of its own a moment after so many finished steps; return the last one."""
+def written(folder: Path) -> int:
+    """Return how many bytes the files in a folder have, of those that are there."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # it was put in another one's place
+                total += (Path(place) / name).stat().st_size
+    return total
+
+
+def killed(work: Callable[[Callable[[int], None]], None], folder: Path, enough: int) -> int:
+    """Kill `work`, which writes to a folder, in a process of its own, somewhere after so many finished steps.
+
+    Return the last one.
+    """
     read, told = os.pipe()
     child = os.fork()
     if child == 0:
@@ -73,7 +86,10 @@ def killed(work: Callable[[Callable[[int], None]], None], enough: int) -> int:
     heard = b""
     while heard.count(b"\n") < enough and (more := os.read(read, 1 << 16)):
         heard += more
-    time.sleep(random.uniform(0, SOON))  # the moment itself is what is tested
+    so_far = written(folder)
+    further = random.uniform(0, SOON) * so_far / max(1, enough)
+    while written(folder) < so_far + further:
+        pass
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), f"it ended by itself, with {status}"
@@ -90,9 +106,10 @@ def main(folder: str, rounds: str, trainings: str) -> None:
     for kind in WRITERS:
         places = [Path(folder) / kind / str(number) for number in range(int(rounds))]
         works = [partial(write, kind, place) for place in places]
-        finished[kind] = [killed(work, random.randint(0, 5)) for work in works]
+        pairs = zip(works, places, strict=True)
+        finished[kind] = [killed(work, place, random.randint(0, 5)) for work, place in pairs]
     places = [Path(folder) / "training" / str(number) for number in range(int(trainings))]
-    finished["training"] = [killed(partial(train, place), random.randint(1, 6)) for place in places]
+    finished["training"] = [killed(partial(train, place), place, random.randint(1, 6)) for place in places]
     sys.stdout.write(json.dumps(finished))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import threading
 
 import keras
 import numpy as np
 import pytest
 
 import act_widgets as aw
-from act_widgets.sources.running import LOOK
+from act_widgets.sources import running
 
 from .trainings import KeepsWeights, data, network
 
@@ -278,10 +278,18 @@ def test_after_an_interrupted_training_nothing_is_held_in_memory(error):
     assert "Step" not in type(model.train_function).__name__
 
 
-def test_what_is_kept_stays_as_long_as_the_training_goes_on():
+def test_what_is_kept_stays_as_long_as_the_training_goes_on(monkeypatch):
+    looks, look = threading.Semaphore(0), running.is_running
+
+    def looked(*given):
+        looks.release()
+        return look(*given)
+
     class Waits(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
-            time.sleep(3 * LOOK if batch == 1 else 0)
+            assert batch != 1 or all(looks.acquire(timeout=30) for _ in range(3))
+
+    monkeypatch.setattr(running, "is_running", looked)
 
     x = X.copy()
     x[17, 2, 3] = np.nan

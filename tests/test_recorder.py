@@ -425,25 +425,33 @@ def test_a_short_training_is_recorded_all_the_same():
     assert all(pace.allows(0.2 * step + pace.spent) for step in range(4) if pace.took(GRACE / 5) is None)
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """The recorder's clock, which goes as it does; a test puts it forward by so many seconds."""
+    forward = []
+    monkeypatch.setattr(recorder_module, "perf_counter", lambda: time.perf_counter() + sum(forward))
+    return forward
+
+
 class Slow:
     """A writer that takes long."""
 
-    def __init__(self, seconds):
-        self.seconds, self.count = seconds, 0
+    def __init__(self, clock, seconds):
+        self.clock, self.seconds, self.count = clock, seconds, 0
 
     def open(self, about):
         pass
 
     def write(self, record):
-        time.sleep(self.seconds)
+        self.clock.append(self.seconds)
         self.count += 1
 
     def close(self):
         pass
 
 
-def test_many_short_trainings_share_the_time_that_records_may_take():
-    slow = Slow(GRACE * 0.6)
+def test_many_short_trainings_share_the_time_that_records_may_take(clock):
+    slow = Slow(clock, GRACE * 0.6)
     recorder, model = aw.Recorder(PROBE, every=2, writers=slow), network()
     for _ in range(6):
         model.fit(X, Y, batch_size=16, verbose=0, callbacks=[recorder])
@@ -452,12 +460,12 @@ def test_many_short_trainings_share_the_time_that_records_may_take():
     assert "left out for lack of time" in recorder.report()
 
 
-def test_what_finding_a_failure_takes_is_counted(monkeypatch):
-    slow = recorder_module.find_failure
+def test_what_finding_a_failure_takes_is_counted(monkeypatch, clock):
+    find = recorder_module.find_failure
 
     def slowly(*given):
-        time.sleep(1)
-        return slow(*given)
+        clock.append(1)
+        return find(*given)
 
     monkeypatch.setattr(recorder_module, "find_failure", slowly)
     x = X.copy()

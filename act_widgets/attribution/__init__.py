@@ -17,7 +17,7 @@ from .gradients import DECONVNET, GRADIENT_X_INPUT, GUIDED_BACKPROP, SALIENCY
 from .integrated_gradients import INTEGRATED_GRADIENTS
 from .method import LAYER, Method, Parameter
 from .occlusion import OCCLUSION
-from .places import default_layer, nearest_spatial
+from .places import nearest_spatial, shown_first
 from .result import Attribution
 from .rise import RISE
 from .score_cam import SCORE_CAM
@@ -52,9 +52,9 @@ __all__ = [
     "Partial",
     "attribute_batch",
     "attribute_sample",
-    "default_layer",
     "estimate",
     "nearest_spatial",
     "question_of",
+    "shown_first",
     "top_classes",
 ]

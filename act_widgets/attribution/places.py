@@ -34,6 +34,11 @@ def default_layer(
     return spatial[-1] if spatial else None
 
 
+def shown_first(reader: Reader) -> str:
+    """Return the layer that is looked at before anybody chose one."""
+    return default_layer(reader.taps, late=reader.at_second_sight) or reader.layers[-1]
+
+
 def nearest_spatial(taps: Mapping[str, Tap], layer: str) -> str | None:
     """Return `layer` if it has spatial axes, else the nearest before it, else the nearest after."""
     order = list(taps)
