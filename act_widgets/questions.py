@@ -48,6 +48,7 @@ class Questions:
     selection: Selection
     labels: Sequence[str] | None
     silenced: Any
+    _weights: int  # their version when the model was read
 
     @property
     def batch_size(self) -> int:
@@ -286,7 +287,7 @@ class Questions:
     def _in_steps(self, begin: Callable[[Reader], Iterator[_Part]]) -> Iterator[_Part]:
         """Yield the parts of work; weights that change between them end the work in an error."""
         with self.reading():
-            weights = self.source.weights_version()
+            weights = self._weights
             parts = begin(self.reader)
             first = list(itertools.islice(parts, 1))
         yield from first
