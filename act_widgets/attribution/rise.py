@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -43,8 +42,8 @@ def rise(
     x = question.value
     rng = np.random.default_rng(seed)
     empty = question.empty(fill)
-    facts: dict[str, Any] = {"remark": said} if (said := question.said_of(empty)) else {}
-    facts["scores"] = question.score, question.score
+    remark = {"remark": said} if (said := question.said_of(empty)) else {}
+    measured = question.score, question.score
     total, done = np.zeros(x.shape[:-1]), 0
     drawn: list[np.ndarray] = []
 
@@ -57,8 +56,8 @@ def rise(
         total += np.tensordot(part.scores.astype(float), np.stack(drawn), 1)
         done += len(part.items)
         values = (total / (done * keep))[..., None]
-        facts["scores"] = widened(facts["scores"], part.scores)
-        yield Step(values, done / masks, f"{done} of {masks} masks", facts)
+        measured = widened(measured, part.scores)
+        yield Step(values, done / masks, f"{done} of {masks} masks", {"scores": measured, **remark})
 
 
 def _masks(
