@@ -165,7 +165,7 @@ def wide() -> tuple:
 
 MODELS = {
     "wide": wide,
-    "digits": lambda: (aw.samples.digits()[0], aw.samples.digits()[1][:30]),
+    "digits": lambda: (aw.samples.digits()[0], aw.samples.digits()[1][:15]),
     "recurrent": zoo.recurrent,
     "one unit": zoo.one_unit,
     "nested": zoo.nested_two_deep,
@@ -177,7 +177,7 @@ def test_the_size_is_kept_whatever_it_is(name, tmp_path):
     model, inputs = MODELS[name]()
     explorer = aw.explore(model, inputs)
     sizes, held = [], []
-    for budget in (8_000_000, 3_000_000, 1_000_000, 400_000, 200_000, 120_000, 100_000, 85_000):
+    for budget in (8_000_000, 1_000_000, 200_000, 100_000, 85_000):
         try:
             page, made = exported(explorer, tmp_path, max_bytes=budget)
         except aw.InputError:
@@ -194,7 +194,7 @@ def test_the_size_is_kept_whatever_it_is(name, tmp_path):
         sizes.append(made.bytes)
         held.append(len(made.samples) * len(made.layers))
         (tmp_path / "page.html").unlink()
-    assert len(sizes) > 3
+    assert len(sizes) > 2
     assert sizes == sorted(sizes, reverse=True)
     assert held == sorted(held, reverse=True)
     explorer.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 import keras
@@ -14,6 +15,13 @@ from act_widgets.sources import running
 from .trainings import KeepsWeights, data, network
 
 X, Y = data()
+
+
+@pytest.fixture(autouse=True)
+def no_old_data():
+    """Let go of what a training that was broken off leaves: TensorFlow ends old data the more slowly."""
+    yield
+    gc.collect()
 
 
 @keras.saving.register_keras_serializable("tests")

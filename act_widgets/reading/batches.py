@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,30 @@ from ..errors import LayerKindError, ModelError
 from ..keys import Tap
 
 
-def by_unit(output: np.ndarray) -> np.ndarray:
-    """Return outputs ``(batch, ..., units)`` with positions averaged, ``(batch, units)``."""
-    output = output if output.ndim > 1 else output[:, None]
+def by_unit(output: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Return outputs whose units lie along an axis with positions averaged, ``(batch, units)``."""
+    output = np.moveaxis(output, axis, -1) if output.ndim > 1 else output[:, None]
     return output.mean(axis=tuple(range(1, output.ndim - 1)))
+
+
+def class_axis(output: np.ndarray, stated: int) -> int:
+    """Return which axis of a batch of outputs holds the classes: -1 for the last.
+
+    Parameters
+    ----------
+    output : ndarray
+        ``(batch, ...)``.
+    stated : int
+        The axis of the channels, as the output's layer states it. Where the numbers are no probabilities
+        along it, but along one other axis, that one holds the classes.
+    """
+    if output.ndim < 3:
+        return -1
+    axes = [axis for axis in range(1, output.ndim) if output.shape[axis] > 1]
+    found = [axis for axis in axes if are_probabilities(np.moveaxis(output, axis, -1))]
+    stated %= output.ndim
+    axis = found[0] if len(found) == 1 and not are_probabilities(np.moveaxis(output, stated, -1)) else stated
+    return -1 if axis == output.ndim - 1 else axis
 
 
 def by_channel(activation: np.ndarray, axis: int) -> np.ndarray:
@@ -54,6 +75,26 @@ def named_leaves(nest: Any, name: str = "") -> dict[str, np.ndarray]:
     for key, part in parts:
         found |= named_leaves(part, f"{name}.{key}" if name else str(key))
     return found
+
+
+def spread_weights(weights: np.ndarray, shape: Sequence[int], axis: int) -> np.ndarray:
+    """Return the weight of each number in the mean over positions, as a `BackwardPass` takes it.
+
+    Parameters
+    ----------
+    weights : (batch, units) ndarray
+        The weight of each unit.
+    shape : sequence of int
+        Of one sample's scores.
+    axis : int
+        Which axis of the whole batch holds the units.
+    """
+    if axis == -1:
+        return weights
+    positions = np.delete(shape, inner_axis(axis))
+    spread = weights.reshape(len(weights), *[1] * len(positions), -1) / np.float32(np.prod(positions))
+    whole = np.broadcast_to(spread, (len(weights), *positions, weights.shape[1])).copy()
+    return np.moveaxis(whole, -1, axis)
 
 
 def no_batch_axis(tap: Tap, shape: tuple[int, ...], samples: int) -> LayerKindError:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..errors import LayerKindError, ModelError, MovedOnError, listed
 from ..keys import Tap
 from ..sources.inputs import Inputs
 from ..sources.protocol import Moment, Reading, Source, Timed, unnamed_inputs
-from .batches import joined, named_leaves
+from .batches import class_axis, joined, named_leaves
 from .cache import ByteCache
 
 # All activations of a convolutional network take roughly this many times its input. It only
@@ -24,20 +25,40 @@ _ACTIVATIONS_PER_INPUT = 200
 
 
 class Outputs(NamedTuple):
-    """What the model returned for a block, and the one of it that classes are read from."""
+    """What the model returned for a block, and the one of it that classes are read from.
+
+    Attributes
+    ----------
+    outputs : nest of ndarray
+        In the model's own structure.
+    main : ndarray
+        The one that classes are read from.
+    axes : tuple of int
+        The channels' axes, as in a `Reading`.
+    nbytes : int
+        What they take.
+    """
 
     outputs: Any
     main: np.ndarray
+    axes: tuple[int, ...]
     nbytes: int
 
     @classmethod
     def of(cls, reading: Reading) -> Outputs:
         """Return a reading's outputs."""
-        return cls(
-            reading.outputs,
-            reading.main_output,
-            sum(a.nbytes for a in named_leaves(reading.outputs).values()),
-        )
+        held = sum(array.nbytes for array in named_leaves(reading.outputs).values())
+        return cls(reading.outputs, reading.main_output, reading.axes, held)
+
+    def class_axis(self, name: str | None = None) -> int:
+        """Return which axis of an output holds the classes: -1 for the last.
+
+        `name`: the output's, as in `named_leaves`; the main output if left out.
+        """
+        named = named_leaves(self.outputs)
+        meant = self.main if name is None else named[name]
+        stated = zip_longest(named.values(), self.axes, fillvalue=-1)
+        return next(class_axis(output, axis) for output, axis in stated if output is meant)
 
 
 class Alone(NamedTuple):
@@ -96,6 +117,7 @@ class Blocks:
         self.read_at: tuple[Moment, ...] = source.moments()
         self._lock = threading.RLock()
         self._taps: dict[str, Tap] = {}
+        self._class_axes: dict[str | None, int] = {}
         self.unreachable: dict[str, str] = {}
         self.refused: dict[str, str] = {}
         self.passes = 0
@@ -209,6 +231,12 @@ class Blocks:
         with self.at_rest():
             kept = self.cache.peek(("outputs", block))
             return kept or Outputs.of(self.run(block, None if self._fits else []))
+
+    def class_axis(self, name: str | None = None) -> int:
+        """Return which axis of an output holds the classes, as its first block shows; see `Outputs`."""
+        if name not in self._class_axes:
+            self._class_axes[name] = self.outputs(0).class_axis(name)
+        return self._class_axes[name]
 
     def run(self, block: int, wanted: Sequence[str] | None) -> Reading:
         """Run the model once on a block of samples, and keep what was wanted of it, or everything."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..keys import Score, Target
-from .batches import inner_axis
+from .batches import inner_axis, spread_weights
 
 LOGITS = "logits"
 PROBABILITIES = "probabilities"
@@ -58,19 +58,14 @@ class Explained:
 
     def mask(self, samples: int) -> np.ndarray:
         """Return the weight of each number in each sample's score; see `Source.gradients`."""
-        at = self.target.at
-        if at is None and self.axis == -1:
-            mask = np.zeros((samples, self.shape[-1] if self.shape else 1), np.float32)
-            mask[:, self.unit] = self.sign
-            return mask
-        channel = inner_axis(self.axis) % len(self.shape)
-        positions = [n for i, n in enumerate(self.shape) if i != channel]
-        one = np.full(positions, 1 / np.prod(positions), np.float32)
-        if at is not None:
-            one = np.zeros(positions, np.float32)
-            one[at] = 1
+        channel = inner_axis(self.axis)
+        if self.target.at is None:
+            weights = np.zeros((samples, self.shape[channel] if self.shape else 1), np.float32)
+            weights[:, self.unit] = self.sign
+            return spread_weights(weights, self.shape, self.axis)
         whole = np.zeros((samples, *self.shape), np.float32)
-        np.moveaxis(whole, channel + 1, -1)[..., self.unit] = one * self.sign
+        np.moveaxis(whole[0], channel, -1)[(*self.target.at, self.unit)] = self.sign
+        whole[1:] = whole[:1]
         return whole
 
     def values(self, tensor: np.ndarray) -> np.ndarray:

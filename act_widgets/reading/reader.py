@@ -125,7 +125,13 @@ class Reader:
         return joined([self.blocks.outputs(block).outputs for block in range(self.blocks.count)])
 
     def output(self) -> np.ndarray:
-        """Return the output that classes are read from, for the whole batch, ``(batch, ..., units)``."""
+        """Return the output that classes are read from, for the whole batch, ``(batch, ..., units)``.
+
+        The classes come last, wherever the model has them.
+        """
+        return np.moveaxis(self._main_output(), self.blocks.class_axis(), -1)
+
+    def _main_output(self) -> np.ndarray:
         main = joined([self.blocks.outputs(block).main for block in range(self.blocks.count)])
         if main.shape[:1] != (self.inputs.size,):
             raise ModelError(
@@ -141,7 +147,7 @@ class Reader:
 
         Of what is kept: a model is not run for it.
         """
-        output, rows = self.output()[:1], self.blocks.rows(0)[1]
+        output, rows = self._main_output()[:1], self.blocks.rows(0)[1]
         kept = {address: self.cache.peek(("activation", address, 0)) for address in self.taps}
         return frozenset(
             address
@@ -152,8 +158,8 @@ class Reader:
 
     @cached_property
     def output_shape(self) -> tuple[int, ...]:
-        """The shape of that output, which is known also when the output is not kept."""
-        return self.output().shape
+        """The shape of that output as the model gives it, which is known also when the output is not kept."""
+        return self._main_output().shape
 
     @cached_property
     def unit_scores(self) -> np.ndarray:

@@ -80,15 +80,17 @@ def _of_class(reader: Reader, target: int, scores: str | None, usual: str) -> Ex
 def _of_output(reader: Reader, asked: Target, scores: str | None, usual: str) -> Explained:
     if asked.output is None:
         address, shape, head = "", reader.output_shape[1:], reader.head
-        owner = "The model's output"
+        axis, owner = reader.blocks.class_axis(), "The model's output"
     else:
-        address, output = _chosen_output(reader, asked.output)
-        shape, head = output.shape[1:], Head(output.shape[-1], are_probabilities(output))
-        owner = f"Output {asked.output!r}"
+        name, output = _chosen_output(reader, asked.output)
+        axis, owner = reader.blocks.class_axis(name), f"Output {asked.output!r}"
+        classes_last = np.moveaxis(output, axis, -1)
+        head = Head(classes_last.shape[-1], are_probabilities(classes_last))
+        address, shape = f"{OUTPUT}{name}", output.shape[1:]
     unit = _checked_unit(asked.unit, head.units, owner)
-    found = replace(asked, unit=unit, at=_checked_position(asked.at, shape, -1))
+    found = replace(asked, unit=unit, at=_checked_position(asked.at, shape, axis))
     before = (scores or usual) == LOGITS
-    # Of a sigmoid for each class, or a softmax over another axis, the numbers alone do not tell.
+    # Of a sigmoid for each class the numbers alone do not tell.
     activation = reader.gradients.activation_behind(address) if before or not head.probabilities else None
     is_before = before and activation is not None
     kind = PROBABILITIES if (head.probabilities or activation) and not is_before else LOGITS
@@ -102,7 +104,7 @@ def _of_output(reader: Reader, asked: Target, scores: str | None, usual: str) ->
             f"'{reader.source.name}' does not return probabilities. Received: scores='probabilities'. "
             "Expected: scores='logits': its output values as they are."
         )
-    return Explained(found, Score(address, logits=is_before), kind, shape, -1, unit)
+    return Explained(found, Score(address, logits=is_before), kind, shape, axis, unit)
 
 
 def _chosen_output(reader: Reader, chosen: int | str) -> tuple[str, np.ndarray]:
@@ -126,7 +128,7 @@ def _chosen_output(reader: Reader, chosen: int | str) -> tuple[str, np.ndarray]:
             f"Only an output of real numbers for each sample can be explained. Received: output={chosen!r} "
             f"of shape {output.shape}, {output.dtype}."
         )
-    return f"{OUTPUT}{name}", output if output.ndim > 1 else output[:, None]
+    return name, output if output.ndim > 1 else output[:, None]
 
 
 def _checked_unit(unit: int, units: int, owner: str) -> int:

@@ -128,7 +128,8 @@ class VariantReader:
     def resume_sample(self, address: str, change: Change, sample: int) -> np.ndarray:
         """Return one sample's main output, positions averaged, when a layer's activation is changed."""
         block, row = divmod(sample, self.blocks.size)
-        return by_unit(self._resumed(address, change, block).main_output)[row]
+        output = self._resumed(address, change, block).main_output
+        return by_unit(output, self.blocks.class_axis())[row]
 
     def _resumed(self, address: str, change: Change, block: int) -> Reading:
         start, stop = self.blocks.rows(block)

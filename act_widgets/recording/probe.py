@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..keys import Score, resolve
-from ..reading.batches import by_unit
+from ..reading.batches import by_unit, spread_weights
+from ..reading.blocks import Outputs
 from ..sources.keras_model import KerasSource
 from ..sources.loss_slope import LossSlope, Slope, output_addresses
 from ..sources.owners import owners, weight_norm
@@ -101,7 +102,7 @@ class Probe:
             epoch=epoch,
             seconds=seconds,
             logs=logs,
-            output=reading.main_output,
+            output=np.moveaxis(reading.main_output, _class_axis(reading), -1),
             activations=reading.values if self._with_activations else {},
             gradients=gradients if self._with_activations else {},
             summaries={
@@ -122,7 +123,7 @@ class Probe:
     def _gradients(self, reading: Reading) -> dict[str, np.ndarray]:
         """Return gradients at the layers: of several outputs, the sum of those by way of each."""
         wanted = [address for address, tap in self._taps.items() if tap.is_float]
-        slopes = [_first_class(reading.main_output)]
+        slopes = [_first_class(reading)]
         if self._slope is not None:
             slopes = self._slope.of(reading.outputs)
         total: dict[str, np.ndarray] = {}
@@ -133,8 +134,13 @@ class Probe:
         return total
 
 
-def _first_class(output: np.ndarray) -> Slope:
-    scores = by_unit(output)
-    mask = np.zeros(scores.shape, np.float32)
-    mask[np.arange(len(scores)), scores.argmax(-1)] = 1
-    return Slope(MAIN, mask)
+def _class_axis(reading: Reading) -> int:
+    return Outputs.of(reading).class_axis()
+
+
+def _first_class(reading: Reading) -> Slope:
+    axis = _class_axis(reading)
+    scores = by_unit(reading.main_output, axis)
+    weights = np.zeros(scores.shape, np.float32)
+    weights[np.arange(len(scores)), scores.argmax(-1)] = 1
+    return Slope(MAIN, spread_weights(weights, reading.main_output.shape[1:], axis))

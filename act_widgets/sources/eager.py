@@ -79,11 +79,17 @@ def eager_reading(
             "samples. Look at them in a batch of their own."
         )
     values = {a: _value(tensors[a]) for a in (taps if wanted is None else wanted)}
-    return reading(taps, values, keras.tree.map_structure(_value, outputs), recorder.unreachable)
+    stated = {id(tensor): recorder.taps[address].channel_axis for address, tensor in recorder.tensors.items()}
+    axes = tuple(stated.get(id(leaf), -1) for leaf in keras.tree.flatten(outputs) if _is_tensor(leaf))
+    return reading(taps, values, keras.tree.map_structure(_value, outputs), recorder.unreachable, axes)
 
 
 def reading(
-    taps: dict[str, Tap], values: dict[str, np.ndarray], outputs: Any, unreachable: dict[str, str]
+    taps: dict[str, Tap],
+    values: dict[str, np.ndarray],
+    outputs: Any,
+    unreachable: dict[str, str],
+    axes: tuple[int, ...],
 ) -> Reading:
     """Return a reading with its main output found.
 
@@ -98,13 +104,16 @@ def reading(
             f"The model returns no dense tensor. Received: {outputs!r:.80}. "
             "Expected: at least one output that is a tensor."
         )
-    return Reading(taps, values, outputs, flat[main_output([o.ndim for o in flat])], unreachable)
+    return Reading(taps, values, outputs, flat[main_output([o.ndim for o in flat])], unreachable, axes)
+
+
+def _is_tensor(leaf: Any) -> bool:
+    return isinstance(leaf, tf.Tensor | tf.Variable | keras.Variable)
 
 
 def _value(leaf: Any) -> Any:
     """Return a tensor as an array; what else a model may return as it is."""
-    leaf = keras.ops.convert_to_tensor(leaf) if isinstance(leaf, tf.Variable | keras.Variable) else leaf
-    return as_array(leaf) if isinstance(leaf, tf.Tensor) else leaf
+    return as_array(keras.ops.convert_to_tensor(leaf)) if _is_tensor(leaf) else leaf
 
 
 def as_array(tensor: Any) -> np.ndarray:

@@ -3,63 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
-_PASS_ON = {"Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "EnsureShape"}
+_RESHAPING = {"Reshape", "Squeeze", "ExpandDims"}
+_PASS_ON = {"Identity", "Cast", "StopGradient", "EnsureShape", "Transpose", *_RESHAPING}
 _ACTIVATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid"}
-_APPLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "softmax": lambda x: (
-        np.exp(x - x.max(-1, keepdims=True)) / np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True)
-    ),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-}
 
 
-def find_logits(output: Any) -> tuple[Any, str | None]:
-    """Return the tensor to explain and the activation that follows it.
+class Logits(NamedTuple):
+    """What an output is made of.
 
-    Parameters
+    Attributes
     ----------
-    output : tf.Tensor
-        An output of the traced model.
-
-    Returns
-    -------
     scores : tf.Tensor
-        The input of the last softmax or sigmoid if there is one, else `output`. Its positions may lie
-        otherwise than those of `output`, in the same order.
+        What goes into the last softmax or sigmoid; the output itself where the model ends in neither.
     activation : str or None
-        ``"softmax"``, ``"sigmoid"``, or None where the model ends in neither.
+        ``"softmax"``, ``"sigmoid"``, or None.
+    passed : tuple of tf.Tensor
+        What was made of the activation's result, the output last: its numbers, laid out otherwise.
     """
+
+    scores: Any
+    activation: str | None = None
+    passed: tuple[Any, ...] = ()
+
+    def laid_out(self, value_of: Callable[[Any], Any] = lambda tensor: tensor) -> Any:
+        """Return the scores laid out as the output is.
+
+        Parameters
+        ----------
+        value_of : callable, optional
+            From a tensor as it was found to the one to compute with.
+        """
+        scores = value_of(self.scores)
+        for made in self.passed:
+            if made.op.type == "Transpose":
+                scores = tf.transpose(scores, value_of(made.op.inputs[1]))
+            elif made.op.type in _RESHAPING:
+                scores = tf.ensure_shape(tf.reshape(scores, tf.shape(value_of(made))), made.shape)
+        return scores
+
+
+def find_logits(output: Any) -> Logits:
+    """Return what an output of a traced model, a tensor, is made of."""
+    passed: list[Any] = []
     tensor = output
-    while True:
-        kind = tensor.op.type
-        if kind in _ACTIVATIONS and _same_units(tensor.op.inputs[0], output):
-            return tensor.op.inputs[0], _ACTIVATIONS[kind]
-        if kind not in _PASS_ON or not tensor.op.inputs:
-            return output, None
+    while tensor.op.type in _PASS_ON and tensor.op.inputs:
+        passed.insert(0, tensor)
         tensor = tensor.op.inputs[0]
-
-
-def _same_units(scores: Any, output: Any) -> bool:
-    """Whether a unit of the output is the same unit of the scores: reshaping leaves the order of numbers."""
-    if scores.shape.rank is None or output.shape.rank is None:
-        return False
-    return _units(scores) == _units(output)
-
-
-def _units(tensor: Any) -> int | None:
-    return tensor.shape[-1] if tensor.shape.rank > 1 else 1
+    if tensor.op.type not in _ACTIVATIONS or tensor.shape.rank is None or output.shape.rank is None:
+        return Logits(output)
+    return Logits(tensor.op.inputs[0], _ACTIVATIONS[tensor.op.type], tuple(passed))
 
 
 def confirmed(activation: str, scores: np.ndarray, output: np.ndarray) -> bool | None:
-    """Return whether `activation` makes `output` of `scores`; None if no number of them is finite."""
-    if len(scores) != len(output):
-        return False  # samples and positions lie in one axis
-    scores = scores.reshape(output.shape)
+    """Return whether `activation` makes `output` of `scores`, a softmax over any one axis.
+
+    None if no number of them is finite.
+    """
+    if activation == "sigmoid":
+        finite = np.isfinite(scores) & np.isfinite(output)
+        return _agrees(1 / (1 + np.exp(-scores[finite])), output[finite])
+    if output.ndim < 2:
+        scores, output = scores[:, None], output[:, None]
+    found = {
+        _is_softmax(np.moveaxis(scores, a, -1), np.moveaxis(output, a, -1)) for a in range(1, output.ndim)
+    }
+    return True if True in found else False if False in found else None
+
+
+def _is_softmax(scores: np.ndarray, output: np.ndarray) -> bool | None:
     finite = np.isfinite(scores).all(-1) & np.isfinite(output).all(-1)
-    if not finite.any():
-        return None
-    return bool(np.allclose(_APPLY[activation](scores[finite]), output[finite], atol=1e-2))
+    powers = np.exp(scores[finite] - scores[finite].max(-1, keepdims=True))
+    return _agrees(powers / powers.sum(-1, keepdims=True), output[finite])
+
+
+def _agrees(made: np.ndarray, output: np.ndarray) -> bool | None:
+    return bool(np.allclose(made, output, atol=1e-2)) if made.size else None

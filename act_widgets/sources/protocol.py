@@ -39,6 +39,9 @@ class Reading:
         The one that classes are read from: the first of shape ``(batch, units)``, else the first.
     unreachable : dict of str to str
         Addresses that can't be read, with the reason.
+    axes : tuple of int
+        Which axis of each output that is an array holds the channels, as its layer states it. The outputs
+        stand in the order of ``keras.tree.flatten``; -1 for those behind the last.
     """
 
     taps: dict[str, Tap]
@@ -46,6 +49,7 @@ class Reading:
     outputs: Any
     main_output: np.ndarray
     unreachable: dict[str, str]
+    axes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class BackwardPass:
     Attributes
     ----------
     mask : ndarray
-        ``(batch, units)``, the weight of each unit with its positions averaged; or of the scores' rank,
-        what broadcasts to them.
+        ``(batch, units)``, the weight of each unit on the last axis with its positions averaged; or of the
+        scores' rank, what broadcasts to them.
     wanted : sequence of str
         Addresses of floating-point taps and inputs. Those that the scores do not depend on are left out.
     score : Score

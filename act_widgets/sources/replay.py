@@ -56,7 +56,7 @@ class Logged:
         named = dict(zip(unnamed_inputs([], len(self.inputs)), self.inputs, strict=True)) | self.tensors
         tensor = _place(score.address, self.main, self.outputs, named)
         is_output = any(tensor is output for output in self.outputs.values())
-        before = upstream(find_logits(tensor)[0] if score.logits and is_output else tensor)
+        before = upstream(find_logits(tensor).scores if score.logits and is_output else tensor)
         return frozenset(a for a, place in named.items() if place.op.name in before)
 
 
@@ -289,10 +289,13 @@ def _scores(
     ends = _tensors(outputs)
     tensor = _place(score.address, _main(outputs), ends, named)
     if score.logits and any(tensor is output for output in ends.values()):
-        scores, activation = find_logits(log[tensor])
-        if (
-            activation
-            and confirmed(activation, eager.as_array(scores.value), eager.as_array(tensor)) is not False
-        ):
-            return scores.value, activation
+        found = find_logits(log[tensor])
+        if found.activation:
+            scores = found.laid_out(_value)
+            if confirmed(found.activation, eager.as_array(scores), eager.as_array(tensor)) is not False:
+                return scores, found.activation
     return tensor, None
+
+
+def _value(tensor: LoggedTensor) -> Any:
+    return tensor.value

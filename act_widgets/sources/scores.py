@@ -20,7 +20,7 @@ def masked_score(scores: Any, mask: Any) -> Any:
         ``(batch,)`` or ``(batch, ..., units)``.
     mask : tf.Tensor or ndarray
         ``(batch, units)``: weight of each unit in each sample's score, its positions averaged. Of another
-        rank: as many numbers as the scores have, in their order.
+        rank: the weight of each of the scores.
     """
     if scores.shape.rank is None:  # NumPy's functions tell none: positions in one axis, or those of the mask
         units = tf.shape(scores)[-1]
@@ -30,8 +30,6 @@ def masked_score(scores: Any, mask: Any) -> Any:
     scores = scores if rank > 1 else scores[:, None]
     if len(mask.shape) == 2 < rank:
         scores = tf.reduce_mean(scores, axis=list(range(1, rank - 1)))
-    if len(mask.shape) > 2:  # logits may be shaped otherwise than the output that is made of them
-        mask = tf.reshape(mask, tf.concat([tf.shape(mask)[:1], tf.shape(scores)[1:]], 0))
     weighted = scores * tf.cast(mask, scores.dtype)
     return tf.reduce_sum(weighted, axis=list(range(1, weighted.shape.rank)))
 

@@ -18,7 +18,7 @@ from ..keys import Score, Tap
 from .eager import as_array, reading
 from .gates import gates, inner_gates, ruled
 from .inputs import Inputs
-from .logits import confirmed, find_logits
+from .logits import Logits, confirmed, find_logits
 from .protocol import MAIN, OUTPUT, BackwardPass, Gradients, Reading, main_output, output_name, unnamed_inputs
 from .recorder import Call
 from .scores import lacks_gradient, mask_shape, masked_score
@@ -38,16 +38,20 @@ SCORE = "~score"
 
 @dataclass
 class Scored:
-    """A tensor that is explained, and the scores that it is made of."""
+    """A tensor that is explained, what it is made of, and these scores laid out as it is."""
 
     tensor: Any
+    found: Logits
     logits: Any
-    activation: str | None
     is_confirmed: bool = False
 
     def of(self, score: Score) -> Any:
         """Return the tensor that is meant."""
         return self.logits if score.logits else self.tensor
+
+    def origin(self, score: Score) -> Any:
+        """Return what that tensor's numbers come from."""
+        return self.found.scores if score.logits else self.tensor
 
 
 @dataclass
@@ -115,6 +119,10 @@ class Trace:
         leaves = keras.tree.flatten_with_path(self.output_structure)
         names = [output_name(path, self.output_structure) for path, leaf in leaves if leaf is TENSOR]
         self._named_outputs = dict(zip(names, self.outputs, strict=True))
+        # A function returns an identity of what its last layer gave.
+        axes = {t.name: self.taps[a].channel_axis for a, t in self.tensors.items() if a in self.taps}
+        ends = [[t, *(t.op.inputs if t.op.type == "Identity" else ())] for t in self.outputs]
+        self._axes = tuple(next((axes[t.name] for t in end if t.name in axes), -1) for end in ends)
         self._gradients: dict[tuple, dict[str, Any]] = {}
         self._masks: dict[int, Any] = {}
         self._has_old_flow = any(op.type in OLD_CONTROL_FLOW for op in self.graph.get_operations())
@@ -132,7 +140,7 @@ class Trace:
 
     def explained(self, score: Score) -> frozenset[str]:
         """The addresses that the scores depend on."""
-        tensor = self._scores(score.address).of(score)
+        tensor = self._scores(score.address).origin(score)
         if tensor.name not in self._before:
             before = upstream(tensor)
             self._before[tensor.name] = frozenset(a for a, t in self._places.items() if t.op.name in before)
@@ -142,7 +150,7 @@ class Trace:
         """The addresses whose gradient would pass a loop or branch as TensorFlow 1 writes them."""
         if not self._has_old_flow:
             return frozenset()
-        inside = upstream(self._scores(score.address).of(score))
+        inside = upstream(self._scores(score.address).origin(score))
         passed = [
             op for op in self.graph.get_operations() if op.name in inside and op.type in OLD_CONTROL_FLOW
         ]
@@ -173,7 +181,7 @@ class Trace:
         outputs = keras.tree.map_structure(
             lambda leaf: next(rest) if leaf is TENSOR else leaf, self.output_structure
         )
-        return reading(self.taps, values, outputs, self.unreachable)
+        return reading(self.taps, values, outputs, self.unreachable, self._axes)
 
     def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
         """Return the masked scores, and their gradients with respect to what is wanted; see `Source`."""
@@ -237,9 +245,9 @@ class Trace:
         if address not in self._scored:
             tensor = self._tensor_of(address)
             ends = {name for o in self.outputs for name in (o.name, *(t.name for t in o.op.inputs))}
-            self._scored[address] = Scored(
-                tensor, *(find_logits(tensor) if tensor.name in ends else (tensor, None))
-            )
+            found = find_logits(tensor) if tensor.name in ends else Logits(tensor)
+            with self.graph.as_default():
+                self._scored[address] = Scored(tensor, found, found.laid_out())
         return self._scored[address]
 
     def _tensor_of(self, address: str) -> Any:
@@ -263,14 +271,16 @@ class Trace:
         """
         with self._lock:
             scored = self._scores(score.address)
-            if scored.activation and not scored.is_confirmed:
-                found = self._run(inputs, [scored.logits, scored.tensor], known, edited=edited)
-                agrees = confirmed(scored.activation, *found)
+            activation = scored.found.activation
+            if activation and not scored.is_confirmed:
+                scores, output = self._run(inputs, [scored.logits, scored.tensor], known, edited=edited)
+                agrees = confirmed(activation, scores, output)
                 if agrees is False:
-                    scored = self._scored[score.address] = Scored(scored.tensor, scored.tensor, None)
+                    tensor = scored.tensor
+                    scored = self._scored[score.address] = Scored(tensor, Logits(tensor), tensor)
                     self._gradients.clear()
                 scored.is_confirmed = agrees is not None
-            return scored.activation if score.logits else None
+            return scored.found.activation if score.logits else None
 
     def resume(
         self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]

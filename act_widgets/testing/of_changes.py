@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..reading.batches import by_unit
+from ..reading.batches import by_unit, spread_weights
+from ..reading.blocks import Outputs
 from ..sources import Source
 from ..sources.inputs import Inputs
-from ..sources.protocol import BackwardPass
+from ..sources.protocol import BackwardPass, Reading
 from .comparing import agree, float_values, half_precision, require, same_outputs, spread
 
 # A difference quotient has two digits, beside a kink fewer.
@@ -53,9 +54,11 @@ def gradients_are_slopes(source: Source, inputs: Inputs) -> float:
     if half_precision(reading) or output.dtype.kind != "f" or output.shape[:1] != (inputs.size,):
         return 0.0
     activation = source.activation(batch, values)
-    mask = _contrast(len(by_unit(output)[0]), batch.size)
-    if activation == "softmax" and mask.shape[1] == 1:
+    axis = Outputs.of(reading).class_axis()
+    contrast = _contrast(len(by_unit(output, axis)[0]), batch.size)
+    if activation == "softmax" and contrast.shape[1] == 1:
         return 0.0
+    mask = spread_weights(contrast, output.shape[1:], axis)
     floats = float_values(values)
     made = source.gradients(batch, values, BackwardPass(mask, list(floats))).values
     require(set(made) <= source.explained(batch), "a gradient reaches what the scores do not depend on")
@@ -68,7 +71,7 @@ def gradients_are_slopes(source: Source, inputs: Inputs) -> float:
         def score(step: float, address: str = address, change: np.ndarray = direction) -> float:
             edited = floats[address] + np.float32(step) * change
             resumed = source.resume(batch, address, edited, values).main_output
-            return float((_scores(resumed, activation) * mask).sum())
+            return float((_scores(resumed, activation, axis) * contrast).sum())
 
         slope = float((gradient * direction).sum())
         scale = max(abs(slope), float(np.linalg.norm(gradient) * np.linalg.norm(direction)) / 10)
@@ -99,7 +102,7 @@ def gradients_are_the_same_from_kept_activations(source: Source, inputs: Inputs)
     reading = source.forward(batch)
     if reading.main_output.dtype.kind != "f" or reading.main_output.shape[:1] != (batch.size,):
         return 0.0
-    mask = _contrast(len(by_unit(reading.main_output)[0]), batch.size)
+    mask = _contrast_of(reading, batch.size)
     wanted = list(float_values(reading.values))
     kept = source.gradients(batch, reading.values, BackwardPass(mask, wanted)).values
     whole = source.gradients(batch, {}, BackwardPass(mask, wanted)).values
@@ -113,7 +116,7 @@ def a_rule_for_relus_changes_no_score(source: Source, inputs: Inputs) -> float:
     reading = source.forward(batch)
     if reading.main_output.dtype.kind != "f" or reading.main_output.shape[:1] != (batch.size,):
         return 0.0
-    mask = _contrast(len(by_unit(reading.main_output)[0]), batch.size)
+    mask = _contrast_of(reading, batch.size)
     wanted = list(float_values(reading.values))[:1]
     has_gates = source.gates(batch) or source.inner_gates(batch)
     plain = source.gradients(batch, reading.values, BackwardPass(mask, wanted))
@@ -127,6 +130,13 @@ def a_rule_for_relus_changes_no_score(source: Source, inputs: Inputs) -> float:
     return largest
 
 
+def _contrast_of(reading: Reading, samples: int) -> np.ndarray:
+    """Return a mask for the difference of the first and the last unit of the main output."""
+    axis = Outputs.of(reading).class_axis()
+    weights = _contrast(len(by_unit(reading.main_output, axis)[0]), samples)
+    return spread_weights(weights, reading.main_output.shape[1:], axis)
+
+
 def _contrast(units: int, samples: int) -> np.ndarray:
     """Return the weights of ``first unit - last unit`` of the first sample."""
     mask = np.zeros((samples, units), np.float32)
@@ -136,12 +146,11 @@ def _contrast(units: int, samples: int) -> np.ndarray:
     return mask
 
 
-def _scores(output: np.ndarray, activation: str | None) -> np.ndarray:
+def _scores(output: np.ndarray, activation: str | None, axis: int) -> np.ndarray:
     """Return scores by unit, up to what is equal for all units, back from an output."""
-    output = output if output.ndim > 1 else output[:, None]
     with np.errstate(divide="ignore"):
         if activation == "softmax":
             output = np.log(output.astype(np.float64))
         if activation == "sigmoid":
             output = np.log(output.astype(np.float64)) - np.log1p(-output.astype(np.float64))
-    return by_unit(output)
+    return by_unit(output, axis)
