@@ -18,26 +18,6 @@ def by_unit(output: np.ndarray, axis: int = -1) -> np.ndarray:
     return output.mean(axis=tuple(range(1, output.ndim - 1)))
 
 
-def class_axis(output: np.ndarray, stated: int) -> int:
-    """Return which axis of a batch of outputs holds the classes: -1 for the last.
-
-    Parameters
-    ----------
-    output : ndarray
-        ``(batch, ...)``.
-    stated : int
-        The axis of the channels, as the output's layer states it. Where the numbers are no probabilities
-        along it, but along one other axis, that one holds the classes.
-    """
-    if output.ndim < 3:
-        return -1
-    axes = [axis for axis in range(1, output.ndim) if output.shape[axis] > 1]
-    found = [axis for axis in axes if are_probabilities(np.moveaxis(output, axis, -1))]
-    stated %= output.ndim
-    axis = found[0] if len(found) == 1 and not are_probabilities(np.moveaxis(output, stated, -1)) else stated
-    return -1 if axis == output.ndim - 1 else axis
-
-
 def by_channel(activation: np.ndarray, axis: int) -> np.ndarray:
     """Return an activation without its batch axis, channels first.
 

@@ -16,7 +16,7 @@ from ..errors import LayerKindError, ModelError, MovedOnError, listed
 from ..keys import Tap
 from ..sources.inputs import Inputs
 from ..sources.protocol import Moment, Reading, Source, Timed, unnamed_inputs
-from .batches import class_axis, joined, named_leaves
+from .batches import joined, named_leaves
 from .cache import ByteCache
 
 # All activations of a convolutional network take roughly this many times its input. It only
@@ -51,14 +51,14 @@ class Outputs(NamedTuple):
         return cls(reading.outputs, reading.main_output, reading.axes, held)
 
     def class_axis(self, name: str | None = None) -> int:
-        """Return which axis of an output holds the classes: -1 for the last.
+        """Return which axis of an output holds the classes: that of the channels; -1 for the last.
 
         `name`: the output's, as in `named_leaves`; the main output if left out.
         """
         named = named_leaves(self.outputs)
         meant = self.main if name is None else named[name]
-        stated = zip_longest(named.values(), self.axes, fillvalue=-1)
-        return next(class_axis(output, axis) for output, axis in stated if output is meant)
+        axes = zip_longest(named.values(), self.axes, fillvalue=-1)
+        return next(axis for output, axis in axes if output is meant)
 
 
 class Alone(NamedTuple):
@@ -117,7 +117,6 @@ class Blocks:
         self.read_at: tuple[Moment, ...] = source.moments()
         self._lock = threading.RLock()
         self._taps: dict[str, Tap] = {}
-        self._class_axes: dict[str | None, int] = {}
         self.unreachable: dict[str, str] = {}
         self.refused: dict[str, str] = {}
         self.passes = 0
@@ -233,10 +232,8 @@ class Blocks:
             return kept or Outputs.of(self.run(block, None if self._fits else []))
 
     def class_axis(self, name: str | None = None) -> int:
-        """Return which axis of an output holds the classes, as its first block shows; see `Outputs`."""
-        if name not in self._class_axes:
-            self._class_axes[name] = self.outputs(0).class_axis(name)
-        return self._class_axes[name]
+        """Return which axis of an output holds the classes; see `Outputs`."""
+        return self.outputs(0).class_axis(name)
 
     def run(self, block: int, wanted: Sequence[str] | None) -> Reading:
         """Run the model once on a block of samples, and keep what was wanted of it, or everything."""

@@ -16,14 +16,22 @@ _REORDERING_FUNCTIONS = {
 }
 
 
-def axis_of_outputs(operation: Any, given: Iterable[int | None]) -> int:
-    """Return the channel axis of a layer's outputs, given those of what it is called on, as far as known."""
+def axis_of_outputs(operation: Any, known: Iterable[int | None]) -> int:
+    """Return the channel axis of a layer's output.
+
+    Parameters
+    ----------
+    operation : layer or operation
+        What makes the output.
+    known : iterable of (int or None)
+        The axis of the tensor that it returns, if a layer inside made it, and of those that it is called on.
+    """
     stated = getattr(operation, "data_format", None)
     if isinstance(stated, str):
         return 1 if stated == _CHANNELS_FIRST else -1
     if is_a(operation, *_REORDERING):
         return -1
-    return next((axis for axis in given if axis is not None), -1)
+    return next((axis for axis in known if axis is not None), -1)
 
 
 def axis_of_result(name: str, tensor: Any, given: Iterable[tuple[int, Any]]) -> int:

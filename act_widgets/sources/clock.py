@@ -60,7 +60,7 @@ class Stopwatch(Recorder):
         """Go on with the tensor."""
         return tensor
 
-    def _keep(self, address: str, operation: Any, outputs: Any, axis: int) -> Any:  # noqa: ARG002
+    def _keep(self, address: str, operation: Any, outputs: Any, axis_of: Any) -> Any:  # noqa: ARG002
         return outputs
 
     def _finish(self) -> None:

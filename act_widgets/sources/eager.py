@@ -79,9 +79,14 @@ def eager_reading(
             "samples. Look at them in a batch of their own."
         )
     values = {a: _value(tensors[a]) for a in (taps if wanted is None else wanted)}
-    stated = {id(tensor): recorder.taps[address].channel_axis for address, tensor in recorder.tensors.items()}
-    axes = tuple(stated.get(id(leaf), -1) for leaf in keras.tree.flatten(outputs) if _is_tensor(leaf))
+    axes = tuple(axis_of(recorder, leaf) for leaf in keras.tree.flatten(outputs) if _is_tensor(leaf))
     return reading(taps, values, keras.tree.map_structure(_value, outputs), recorder.unreachable, axes)
+
+
+def axis_of(recorder: Recorder, output: Any) -> int:
+    """Return the axis that an output's layer states for its channels; -1 if none does."""
+    made_by = (address for address, tensor in recorder.tensors.items() if tensor is output)
+    return next((recorder.taps[address].channel_axis for address in made_by), -1)
 
 
 def reading(

@@ -59,27 +59,19 @@ def find_logits(output: Any) -> Logits:
     return Logits(tensor.op.inputs[0], _ACTIVATIONS[tensor.op.type], tuple(passed))
 
 
-def confirmed(activation: str, scores: np.ndarray, output: np.ndarray) -> bool | None:
-    """Return whether `activation` makes `output` of `scores`, a softmax over any one axis.
+def confirmed(activation: str, scores: np.ndarray, output: np.ndarray, axis: int) -> bool | None:
+    """Return whether `activation` makes `output` of `scores`, a softmax along `axis`.
 
     None if no number of them is finite.
     """
     if activation == "sigmoid":
         finite = np.isfinite(scores) & np.isfinite(output)
-        return _agrees(1 / (1 + np.exp(-scores[finite])), output[finite])
-    if output.ndim < 2:
-        scores, output = scores[:, None], output[:, None]
-    found = {
-        _is_softmax(np.moveaxis(scores, a, -1), np.moveaxis(output, a, -1)) for a in range(1, output.ndim)
-    }
-    return True if True in found else False if False in found else None
-
-
-def _is_softmax(scores: np.ndarray, output: np.ndarray) -> bool | None:
-    finite = np.isfinite(scores).all(-1) & np.isfinite(output).all(-1)
-    powers = np.exp(scores[finite] - scores[finite].max(-1, keepdims=True))
-    return _agrees(powers / powers.sum(-1, keepdims=True), output[finite])
-
-
-def _agrees(made: np.ndarray, output: np.ndarray) -> bool | None:
-    return bool(np.allclose(made, output, atol=1e-2)) if made.size else None
+        made = 1 / (1 + np.exp(-scores[finite]))
+    else:
+        if output.ndim < 2:
+            scores, output = scores[:, None], output[:, None]
+        scores, output = np.moveaxis(scores, axis, -1), np.moveaxis(output, axis, -1)
+        finite = np.isfinite(scores).all(-1) & np.isfinite(output).all(-1)
+        powers = np.exp(scores[finite] - scores[finite].max(-1, keepdims=True))
+        made = powers / powers.sum(-1, keepdims=True)
+    return bool(np.allclose(made, output[finite], atol=1e-2)) if made.size else None

@@ -36,7 +36,7 @@ class _Listener(Recorder):
         super().__init__(model)
         self.layers: dict[str, Any] = {}
 
-    def _keep(self, address: str, operation: Any, outputs: Any, axis: int) -> Any:  # noqa: ARG002
+    def _keep(self, address: str, operation: Any, outputs: Any, axis_of: Any) -> Any:  # noqa: ARG002
         if is_layer(operation):
             self.layers[address] = operation
         return outputs

@@ -163,9 +163,13 @@ class Recorder:
         self.calls.append(Call(address, kind, above.address, parameters, made))
         self._order[address] = self._operations.tick()
         weighs = is_a(operation, "Softmax") and "Attention" in type(above.operation).__name__
-        given = map(self._operations.axis, keras.tree.flatten(args))
-        axis = 1 if weighs and outputs.shape.rank == 4 else axis_of_outputs(operation, given)
-        return self._keep(address, operation, outputs, axis)
+        given = list(map(self._operations.axis, keras.tree.flatten(args)))
+
+        def axis_of(output: Any) -> int:
+            return axis_of_outputs(operation, [self._operations.axis(output), *given])
+
+        weights = weighs and outputs.shape.rank == 4
+        return self._keep(address, operation, outputs, (lambda _: 1) if weights else axis_of)
 
     def operation(self, kind: str, given: Sequence[Any], outputs: Any) -> Any:
         """Hear of an operation, and return the outputs that its caller is to receive."""
@@ -275,15 +279,17 @@ class Recorder:
         is_named = is_layer(operation) and not re.fullmatch(rf"{kind}(_\d+)?", operation.name)
         return operation.name if is_named else f"~{kind}"
 
-    def _keep(self, address: str, operation: Any, outputs: Any, axis: int) -> Any:
+    def _keep(self, address: str, operation: Any, outputs: Any, axis_of: Callable[[Any], int]) -> Any:
         kind = type(operation).__name__
         if isinstance(outputs, tf.Tensor):
-            return self._keep_one(address, "", kind, outputs, axis)
+            return self._keep_one(address, "", kind, outputs, axis_of(outputs))
         # Weights of attention, (batch, heads, queries, keys), come behind the output.
         axes = {"1": 1} if is_a(operation, "MultiHeadAttention", "GroupedQueryAttention") else {}
         leaves = keras.tree.flatten_with_path(outputs)
         named = [(_output_name(path, outputs), leaf) for path, leaf in leaves]
-        kept = [self._keep_one(address, name, kind, leaf, axes.get(name, axis)) for name, leaf in named]
+        kept = [
+            self._keep_one(address, name, kind, leaf, axes.get(name) or axis_of(leaf)) for name, leaf in named
+        ]
         return outputs if self._replace is None else keras.tree.pack_sequence_as(outputs, kept)
 
     def _keep_one(self, call: str, name: str, kind: str, tensor: Any, axis: int) -> Any:

@@ -160,7 +160,7 @@ class Replay:
         """Return the activation between scores and output, if numbers confirm it."""
         log = OperationLog()
         recorder, given, outputs = self._call(inputs, log)
-        return _scores(log, outputs, self._placed(recorder, given), score)[1]
+        return self._scores(log, recorder, given, outputs, score)[1]
 
     def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
         """Return the masked scores, and their gradients with respect to what is wanted; see `Source`."""
@@ -186,7 +186,7 @@ class Replay:
 
             put = watch_made if any(map(_may_be_made, (*asked.wanted, asked.edited))) else None
             recorder, given, outputs = self._call(inputs, log, watch, put)
-            explained = _scores(log, outputs, self._placed(recorder, given), asked.score)[0]
+            explained = self._scores(log, recorder, given, outputs, asked.score)[0]
             scores = masked_score(explained, asked.mask)
         watched |= {a: recorder.tensors[a] for a in asked.wanted if a in recorder.places}
         made, blocked = _slopes(tape, scores, watched)
@@ -200,9 +200,22 @@ class Replay:
         """
         return self.seen(inputs).places.get(address) if _may_be_made(address) else None
 
-    def _placed(self, recorder: Recorder, given: Sequence[Any]) -> dict[str, Any]:
+    def _scores(
+        self, log: OperationLog, recorder: Recorder, given: Sequence[Any], outputs: Any, score: Score
+    ) -> tuple[Any, str | None]:
+        """Return the tensor that is explained, and the activation that follows it."""
         names = unnamed_inputs(eager.input_names(self._model()), len(given))
-        return dict(zip(names, given, strict=True)) | recorder.tensors
+        named = dict(zip(names, given, strict=True)) | recorder.tensors
+        ends = _tensors(outputs)
+        tensor = _place(score.address, _main(outputs), ends, named)
+        if score.logits and any(tensor is output for output in ends.values()):
+            found, axis = find_logits(log[tensor]), eager.axis_of(recorder, tensor)
+            if found.activation:
+                scores = found.laid_out(_value)
+                numbers = eager.as_array(scores), eager.as_array(tensor)
+                if confirmed(found.activation, *numbers, axis) is not False:
+                    return scores, found.activation
+        return tensor, None
 
     def resume(
         self, inputs: Inputs, address: str, value: np.ndarray, _known: Mapping[str, np.ndarray]
@@ -280,21 +293,6 @@ def _place(address: str, main: Any, outputs: Mapping[str, Any], named: Mapping[s
     if address.startswith(OUTPUT):
         return outputs[address[len(OUTPUT) :]]
     return named[address] if address else main
-
-
-def _scores(
-    log: OperationLog, outputs: Any, named: Mapping[str, Any], score: Score
-) -> tuple[Any, str | None]:
-    """Return the tensor that is explained, and the activation that follows it."""
-    ends = _tensors(outputs)
-    tensor = _place(score.address, _main(outputs), ends, named)
-    if score.logits and any(tensor is output for output in ends.values()):
-        found = find_logits(log[tensor])
-        if found.activation:
-            scores = found.laid_out(_value)
-            if confirmed(found.activation, eager.as_array(scores), eager.as_array(tensor)) is not False:
-                return scores, found.activation
-    return tensor, None
 
 
 def _value(tensor: LoggedTensor) -> Any:

@@ -274,13 +274,17 @@ class Trace:
             activation = scored.found.activation
             if activation and not scored.is_confirmed:
                 scores, output = self._run(inputs, [scored.logits, scored.tensor], known, edited=edited)
-                agrees = confirmed(activation, scores, output)
+                agrees = confirmed(activation, scores, output, self._axis_of(scored.tensor))
                 if agrees is False:
                     tensor = scored.tensor
                     scored = self._scored[score.address] = Scored(tensor, Logits(tensor), tensor)
                     self._gradients.clear()
                 scored.is_confirmed = agrees is not None
             return scored.found.activation if score.logits else None
+
+    def _axis_of(self, output: Any) -> int:
+        axes = zip(self.outputs, self._axes, strict=True)
+        return next((axis for tensor, axis in axes if tensor.name == output.name), -1)
 
     def resume(
         self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]
