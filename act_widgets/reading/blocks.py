@@ -117,6 +117,7 @@ class Blocks:
         self.read_at: tuple[Moment, ...] = source.moments()
         self._lock = threading.RLock()
         self._taps: dict[str, Tap] = {}
+        self._class_axes: dict[str | None, int] = {}
         self.unreachable: dict[str, str] = {}
         self.refused: dict[str, str] = {}
         self.passes = 0
@@ -232,8 +233,10 @@ class Blocks:
             return kept or Outputs.of(self.run(block, None if self._fits else []))
 
     def class_axis(self, name: str | None = None) -> int:
-        """Return which axis of an output holds the classes; see `Outputs`."""
-        return self.outputs(0).class_axis(name)
+        """Return which axis of an output holds the classes; see `Outputs`. Asked once: they may go."""
+        if name not in self._class_axes:
+            self._class_axes[name] = self.outputs(0).class_axis(name)
+        return self._class_axes[name]
 
     def run(self, block: int, wanted: Sequence[str] | None) -> Reading:
         """Run the model once on a block of samples, and keep what was wanted of it, or everything."""
