@@ -34,8 +34,8 @@ help:
 lab: $(BIN)/.lab ## open JupyterLab on the quickstart notebook
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(LAB_FLAGS)
 
-test: lint $(BIN)/.chromium ## linters, then all tests, in two processes: one begins with the browser's
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder $(TEST_FLAGS)
+test: lint $(BIN)/.chromium ## linters, then all tests, in three processes: one begins with the browser's, and waits a lot
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(TEST_FLAGS)
 
 lint: $(BIN)/.test ## style, types, direction of imports
 	$(BIN)/ruff check .
