@@ -47,6 +47,16 @@ def test_thumbnails_of_every_kind_differ_and_fill_a_part_that_can_be_seen(kind):
     assert (one != other).any(-1).mean() > 0.03
 
 
+@pytest.mark.parametrize("steps", [30, 96, 2000])
+def test_time_goes_across_the_thumbnail_of_a_sequence(steps):
+    rising = np.repeat(np.linspace(0, 1, steps, dtype=np.float32)[None, :, None], 2, 2)
+    drawn = Photos(rising, stated=False, count=1).thumbnail(0, SIDE)
+    middle = drawn[SIDE // 2, :, 0].astype(int)
+    assert (np.diff(middle) >= 0).all()
+    assert middle[0] < 10
+    assert middle[-1] > 245
+
+
 @pytest.mark.parametrize(("kind", "scale"), [("colour, uint8", 1), ("colour, 0 to 255", 1), ("grey", 255)])
 def test_a_thumbnail_has_the_brightness_of_its_picture(kind, scale):
     picture = BATCHES[kind][1].astype(float) * scale

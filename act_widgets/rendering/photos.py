@@ -77,12 +77,14 @@ class Photos:
     def thumbnail(self, sample: int, side: int) -> np.ndarray:
         """Return one sample in a square of `side` pixels, uncropped, ``(side, side, 3) uint8``.
 
-        Of text the first words are written; rows of numbers and sequences are a band that can be seen.
+        Of text the first words are written; rows of numbers and long sequences are a band, time across.
         """
         given = np.asarray(self._given[sample])
         if given.dtype.kind in "OSU":
             return _written(given, side)
         photo = Image.fromarray(self[sample])
+        if given.ndim == 2 and photo.height > 3 * photo.width:
+            photo = photo.transpose(Image.Transpose.TRANSPOSE)
         scale = side / max(photo.size)
         least = 1 if given.ndim > 2 else side // 3
         size = [max(least, round(n * scale)) for n in photo.size]
