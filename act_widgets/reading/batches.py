@@ -12,9 +12,14 @@ from ..errors import LayerKindError, ModelError
 from ..keys import Tap
 
 
+def units_last(output: np.ndarray, axis: int) -> np.ndarray:
+    """Return a view of outputs whose units lie along an axis, ``(batch, ..., units)``."""
+    return output if axis == -1 else np.moveaxis(output, axis, -1)
+
+
 def by_unit(output: np.ndarray, axis: int = -1) -> np.ndarray:
     """Return outputs whose units lie along an axis with positions averaged, ``(batch, units)``."""
-    output = np.moveaxis(output, axis, -1) if output.ndim > 1 else output[:, None]
+    output = units_last(output, axis) if output.ndim > 1 else output[:, None]
     return output.mean(axis=tuple(range(1, output.ndim - 1)))
 
 

@@ -14,7 +14,7 @@ from ..keys import Head, Tap, resolve, whole_number
 from ..model_graph import Graph
 from ..sources.inputs import Inputs
 from ..sources.protocol import INPUT, Source, shown_input
-from .batches import are_probabilities, by_channel, by_unit, joined, no_batch_axis
+from .batches import are_probabilities, by_channel, by_unit, joined, no_batch_axis, units_last
 from .blocks import Blocks
 from .cache import ByteCache
 from .gradients import GradientReader
@@ -129,7 +129,7 @@ class Reader:
 
         The classes come last, wherever the model has them.
         """
-        return np.moveaxis(self._main_output(), self.blocks.class_axis(), -1)
+        return units_last(self._main_output(), self.blocks.class_axis())
 
     def _main_output(self) -> np.ndarray:
         main = joined([self.blocks.outputs(block).main for block in range(self.blocks.count)])

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError, LayerKindError, TargetError, listed, nearest
 from ..keys import Head, Score, Target, whole_number
 from ..sources.protocol import OUTPUT
-from .batches import are_probabilities, inner_axis, named_leaves
+from .batches import are_probabilities, inner_axis, named_leaves, units_last
 from .explained import ACTIVATIONS, LOGITS, PROBABILITIES, Explained
 from .reader import Reader
 
@@ -84,7 +84,7 @@ def _of_output(reader: Reader, asked: Target, scores: str | None, usual: str) ->
     else:
         name, output = _chosen_output(reader, asked.output)
         axis, owner = reader.blocks.class_axis(name), f"Output {asked.output!r}"
-        classes_last = np.moveaxis(output, axis, -1)
+        classes_last = units_last(output, axis)
         head = Head(classes_last.shape[-1], are_probabilities(classes_last))
         address, shape = f"{OUTPUT}{name}", output.shape[1:]
     unit = _checked_unit(asked.unit, head.units, owner)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..keys import Score, resolve
-from ..reading.batches import by_unit, spread_weights
+from ..reading.batches import by_unit, spread_weights, units_last
 from ..reading.blocks import Outputs
 from ..sources.keras_model import KerasSource
 from ..sources.loss_slope import LossSlope, Slope, output_addresses
@@ -102,7 +102,7 @@ class Probe:
             epoch=epoch,
             seconds=seconds,
             logs=logs,
-            output=np.moveaxis(reading.main_output, _class_axis(reading), -1),
+            output=units_last(reading.main_output, _class_axis(reading)),
             activations=reading.values if self._with_activations else {},
             gradients=gradients if self._with_activations else {},
             summaries={

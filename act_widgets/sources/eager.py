@@ -18,6 +18,7 @@ from .protocol import Reading, main_output, unnamed_inputs
 from .recorder import Recorder
 from .state import untouched
 
+_TENSORS = (tf.Tensor, tf.Variable, keras.Variable)
 _HALF = {"float16", "bfloat16"}
 
 
@@ -79,7 +80,9 @@ def eager_reading(
             "samples. Look at them in a batch of their own."
         )
     values = {a: _value(tensors[a]) for a in (taps if wanted is None else wanted)}
-    axes = tuple(axis_of(recorder, leaf) for leaf in keras.tree.flatten(outputs) if _is_tensor(leaf))
+    axes = tuple(
+        axis_of(recorder, leaf) for leaf in keras.tree.flatten(outputs) if isinstance(leaf, _TENSORS)
+    )
     return reading(taps, values, keras.tree.map_structure(_value, outputs), recorder.unreachable, axes)
 
 
@@ -112,13 +115,10 @@ def reading(
     return Reading(taps, values, outputs, flat[main_output([o.ndim for o in flat])], unreachable, axes)
 
 
-def _is_tensor(leaf: Any) -> bool:
-    return isinstance(leaf, tf.Tensor | tf.Variable | keras.Variable)
-
-
 def _value(leaf: Any) -> Any:
     """Return a tensor as an array; what else a model may return as it is."""
-    return as_array(keras.ops.convert_to_tensor(leaf)) if _is_tensor(leaf) else leaf
+    leaf = keras.ops.convert_to_tensor(leaf) if isinstance(leaf, tf.Variable | keras.Variable) else leaf
+    return as_array(leaf) if isinstance(leaf, tf.Tensor) else leaf
 
 
 def as_array(tensor: Any) -> np.ndarray:

@@ -166,10 +166,11 @@ class Recorder:
         given = list(map(self._operations.axis, keras.tree.flatten(args)))
 
         def axis_of(output: Any) -> int:
+            if weighs and output.shape.rank == 4:
+                return 1
             return axis_of_outputs(operation, [self._operations.axis(output), *given])
 
-        weights = weighs and outputs.shape.rank == 4
-        return self._keep(address, operation, outputs, (lambda _: 1) if weights else axis_of)
+        return self._keep(address, operation, outputs, axis_of)
 
     def operation(self, kind: str, given: Sequence[Any], outputs: Any) -> Any:
         """Hear of an operation, and return the outputs that its caller is to receive."""

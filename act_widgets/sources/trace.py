@@ -122,7 +122,7 @@ class Trace:
         # A function returns an identity of what its last layer gave.
         axes = {t.name: self.taps[a].channel_axis for a, t in self.tensors.items() if a in self.taps}
         ends = [[t, *(t.op.inputs if t.op.type == "Identity" else ())] for t in self.outputs]
-        self._axes = tuple(next((axes[t.name] for t in end if t.name in axes), -1) for end in ends)
+        self._axes = {end[0].name: next((axes[t.name] for t in end if t.name in axes), -1) for end in ends}
         self._gradients: dict[tuple, dict[str, Any]] = {}
         self._masks: dict[int, Any] = {}
         self._has_old_flow = any(op.type in OLD_CONTROL_FLOW for op in self.graph.get_operations())
@@ -181,7 +181,8 @@ class Trace:
         outputs = keras.tree.map_structure(
             lambda leaf: next(rest) if leaf is TENSOR else leaf, self.output_structure
         )
-        return reading(self.taps, values, outputs, self.unreachable, self._axes)
+        stated = tuple(self._axes[tensor.name] for tensor in self.outputs)
+        return reading(self.taps, values, outputs, self.unreachable, stated)
 
     def gradients(self, inputs: Inputs, known: Mapping[str, np.ndarray], asked: BackwardPass) -> Gradients:
         """Return the masked scores, and their gradients with respect to what is wanted; see `Source`."""
@@ -274,17 +275,13 @@ class Trace:
             activation = scored.found.activation
             if activation and not scored.is_confirmed:
                 scores, output = self._run(inputs, [scored.logits, scored.tensor], known, edited=edited)
-                agrees = confirmed(activation, scores, output, self._axis_of(scored.tensor))
+                agrees = confirmed(activation, scores, output, self._axes.get(scored.tensor.name, -1))
                 if agrees is False:
                     tensor = scored.tensor
                     scored = self._scored[score.address] = Scored(tensor, Logits(tensor), tensor)
                     self._gradients.clear()
                 scored.is_confirmed = agrees is not None
             return scored.found.activation if score.logits else None
-
-    def _axis_of(self, output: Any) -> int:
-        axes = zip(self.outputs, self._axes, strict=True)
-        return next((axis for tensor, axis in axes if tensor.name == output.name), -1)
 
     def resume(
         self, inputs: Inputs, address: str, value: np.ndarray, known: Mapping[str, np.ndarray]

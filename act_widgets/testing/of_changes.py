@@ -55,10 +55,10 @@ def gradients_are_slopes(source: Source, inputs: Inputs) -> float:
         return 0.0
     activation = source.activation(batch, values)
     axis = Outputs.of(reading).class_axis()
-    contrast = _contrast(len(by_unit(output, axis)[0]), batch.size)
+    contrast = _contrast(reading, batch.size)
     if activation == "softmax" and contrast.shape[1] == 1:
         return 0.0
-    mask = spread_weights(contrast, output.shape[1:], axis)
+    mask = _mask(reading, contrast)
     floats = float_values(values)
     made = source.gradients(batch, values, BackwardPass(mask, list(floats))).values
     require(set(made) <= source.explained(batch), "a gradient reaches what the scores do not depend on")
@@ -102,7 +102,7 @@ def gradients_are_the_same_from_kept_activations(source: Source, inputs: Inputs)
     reading = source.forward(batch)
     if reading.main_output.dtype.kind != "f" or reading.main_output.shape[:1] != (batch.size,):
         return 0.0
-    mask = _contrast_of(reading, batch.size)
+    mask = _mask(reading, _contrast(reading, batch.size))
     wanted = list(float_values(reading.values))
     kept = source.gradients(batch, reading.values, BackwardPass(mask, wanted)).values
     whole = source.gradients(batch, {}, BackwardPass(mask, wanted)).values
@@ -116,7 +116,7 @@ def a_rule_for_relus_changes_no_score(source: Source, inputs: Inputs) -> float:
     reading = source.forward(batch)
     if reading.main_output.dtype.kind != "f" or reading.main_output.shape[:1] != (batch.size,):
         return 0.0
-    mask = _contrast_of(reading, batch.size)
+    mask = _mask(reading, _contrast(reading, batch.size))
     wanted = list(float_values(reading.values))[:1]
     has_gates = source.gates(batch) or source.inner_gates(batch)
     plain = source.gradients(batch, reading.values, BackwardPass(mask, wanted))
@@ -130,15 +130,14 @@ def a_rule_for_relus_changes_no_score(source: Source, inputs: Inputs) -> float:
     return largest
 
 
-def _contrast_of(reading: Reading, samples: int) -> np.ndarray:
-    """Return a mask for the difference of the first and the last unit of the main output."""
-    axis = Outputs.of(reading).class_axis()
-    weights = _contrast(len(by_unit(reading.main_output, axis)[0]), samples)
-    return spread_weights(weights, reading.main_output.shape[1:], axis)
+def _mask(reading: Reading, weights: np.ndarray) -> np.ndarray:
+    """Return weights of units as a backward pass of the main output takes them."""
+    return spread_weights(weights, reading.main_output.shape[1:], Outputs.of(reading).class_axis())
 
 
-def _contrast(units: int, samples: int) -> np.ndarray:
-    """Return the weights of ``first unit - last unit`` of the first sample."""
+def _contrast(reading: Reading, samples: int) -> np.ndarray:
+    """Return the weights of ``first unit - last unit`` of the main output, of the first sample."""
+    units = by_unit(reading.main_output, Outputs.of(reading).class_axis()).shape[1]
     mask = np.zeros((samples, units), np.float32)
     mask[0, 0] = 1
     if units > 1:
