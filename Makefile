@@ -57,8 +57,10 @@ soak: $(BIN)/.chromium ## the tests of chance, ten times as long as in `make tes
 	ACT_WIDGETS_SOAK=10 $(BIN)/python -m pytest tests/test_killed.py tests/test_random_models.py \
 	  tests/test_cache.py tests/browser/test_random_walk.py
 
-test-models: $(BIN)/.test ## read models of every kind, and write docs/models.md
+test-models: $(BIN)/.test ## read models of every kind, and write docs/models.md; then the tests that `make test` samples
 	$(BIN)/python scripts/model_table.py
+	ACT_WIDGETS_EVERY=1 $(BIN)/python -m pytest --numprocesses 2 tests/test_kinds.py tests/test_contract.py \
+	  tests/test_keras_layers.py tests/test_attribution_agrees.py
 
 screenshots: $(BIN)/.chromium ## draw the pictures of the README and of docs/views.md anew
 	$(BIN)/python scripts/screenshots.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -54,3 +55,19 @@ def cards(digits) -> Iterator[Cards]:
     made = Cards(model, images[:3], labels=labels)
     yield made
     made.close()
+
+
+@pytest.fixture
+def no_old_data() -> Iterator[None]:
+    """Let go of what a training that was broken off leaves: TensorFlow ends old data the more slowly.
+
+    It holds the interpreter meanwhile, a minute at times, and with it every other thread.
+    """
+    yield
+    gc.collect()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the libraries made out of every later collection: it stays, and looking at it takes long."""
+    gc.collect()
+    gc.freeze()

@@ -13,6 +13,8 @@ from keras import layers
 X = np.random.default_rng(0).normal(size=(64, 8, 8, 1)).astype("float32")
 Y = np.arange(64) % 3
 LOOKED_AT = X[:3]
+PATIENCE = 300
+"""Seconds: what takes so long has come to a standstill, on a busy machine too."""
 
 
 def network(**compiled: Any) -> keras.Model:
@@ -80,7 +82,7 @@ class Fit:
 
     def finish(self) -> None:
         """Wait until it ends by itself."""
-        self.thread.join(120)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
 
 
@@ -107,5 +109,5 @@ class Flow:
         while True:
             if not self._open.is_set():
                 self.waits.set()
-            assert self._open.wait(60)
+            assert self._open.wait(PATIENCE)
             yield X[:8], Y[:8]

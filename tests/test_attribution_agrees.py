@@ -21,6 +21,7 @@ import act_widgets as aw
 
 from . import independent_attribution as by_hand
 from .independent_attribution import DECONVNET, GUIDED, PLAIN, Gates, convolve, multiply
+from .sample import sample
 from .zoo import batch, shaken
 
 SIZES = (1, 2, 5)
@@ -272,6 +273,11 @@ def session(name: str, size: int, dtype: str = "float32") -> Any:
     return aw.Session(apart.model, apart.given)
 
 
+models_and_sizes = pytest.mark.parametrize(
+    ("name", "size"), sample([(name, size) for name in MODELS for size in SIZES], 2)
+)
+
+
 # --- the same numbers ---
 
 CAMS: dict[str, Callable[..., by_hand.Explained]] = {
@@ -318,8 +324,7 @@ def assert_agrees(found: Any, expected: by_hand.Explained, share: float = 1e-4, 
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", MODELS)
+@models_and_sizes
 def test_every_method_agrees(name, size, method):
     apart = taken_apart(name, size)
     found = session(name, size).attribution(method, target=CLASS, **asked(apart, method))
@@ -465,8 +470,7 @@ def test_integrated_gradients_agree_with_a_fine_sum(name, baseline):
     assert_agrees(found, expected, share=2e-2)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", MODELS)
+@models_and_sizes
 def test_the_completeness_is_the_gap_between_the_sum_and_the_scores(name, size):
     apart = taken_apart(name, size)
     found = session(name, size).attribution("integrated_gradients", target=CLASS)
@@ -515,9 +519,9 @@ def test_smooth_gradients_are_drawn_from_the_same_distribution(name):
 def test_rise_is_drawn_from_the_same_distribution(name, fill):
     apart = taken_apart(name, 2)
     score = apart.of_image(CLASS, "probabilities")
-    mean, spread = by_hand.rise(score, apart.image, 1000, 4, 0.4, fill, seed=1)
+    mean, spread = by_hand.rise(score, apart.image, 400, 4, 0.4, fill, seed=1)
     found = session(name, 2).attribution(
-        "rise", target=CLASS, masks=1000, cells=4, keep=0.4, fill=fill, seed=2
+        "rise", target=CLASS, masks=400, cells=4, keep=0.4, fill=fill, seed=2
     )
     assert found.scores == "probabilities" and not found.signed
     assert found.maps.shape == mean.shape and found.values.shape == (*mean.shape, 1)

@@ -74,7 +74,7 @@ class CacheMachine(RuleBasedStateMachine):
 
 
 TestCache = CacheMachine.TestCase
-TestCache.settings = settings(max_examples=60 * TIMES, stateful_step_count=40, deadline=None)
+TestCache.settings = settings(max_examples=30 * TIMES, stateful_step_count=40, deadline=None)
 
 
 def test_a_look_decides_what_goes_first():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 
 import keras
@@ -17,11 +16,7 @@ from .trainings import KeepsWeights, data, network
 X, Y = data()
 
 
-@pytest.fixture(autouse=True)
-def no_old_data():
-    """Let go of what a training that was broken off leaves: TensorFlow ends old data the more slowly."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.usefixtures("no_old_data")
 
 
 @keras.saving.register_keras_serializable("tests")

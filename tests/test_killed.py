@@ -18,7 +18,7 @@ from .records import assert_same, record
 from .soak import TIMES
 from .writers import WRITERS, events
 
-ROUNDS, TRAININGS = 10 * TIMES, 3 * TIMES
+ROUNDS, TRAININGS = 4 * TIMES, 2 * TIMES
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def check_records(folder, finished):
 def test_killed_while_it_writes(kind, left):
     folder, finished = left
     assert len(finished[kind]) == ROUNDS
-    assert len(set(finished[kind])) > 3
+    assert len(set(finished[kind])) > 1
     check = check_events if kind.startswith("tf") else check_records
     for number, last in enumerate(finished[kind]):
         check(folder / kind / str(number), last)

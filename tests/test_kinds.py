@@ -13,6 +13,7 @@ from act_widgets.sources import open_source
 from act_widgets.sources.replay import Replay
 from tests import independent, keras_records, kinds, zoo
 from tests.graphviz import assert_drawn
+from tests.sample import sample
 from tests.written_edges import written
 
 unhandled = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -37,8 +38,9 @@ REPLAYED = {
     "another_thread_inside",
 }
 
-each_kind = pytest.mark.parametrize("kind", kinds.KINDS, indirect=True)
-each_model = pytest.mark.parametrize("kind", [*zoo.ZOO, *kinds.KINDS], indirect=True)
+KINDS = sample(kinds.KINDS, 4)
+each_kind = pytest.mark.parametrize("kind", KINDS, indirect=True)
+each_model = pytest.mark.parametrize("kind", [*zoo.ZOO, *KINDS], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,7 @@ def test_graphviz_draws_every_kind(kind):
 
 
 @unhandled
-@pytest.mark.parametrize("kind", [kind for kind in kinds.KINDS if kind != "very_deep"], indirect=True)
+@pytest.mark.parametrize("kind", [kind for kind in sample(KINDS, 2) if kind != "very_deep"], indirect=True)
 def test_every_kind_keeps_the_contract(kind):
     name, model, inputs = kind
     exempt, _ = kinds.EXEMPT.get(name, (None, ""))

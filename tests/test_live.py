@@ -23,9 +23,10 @@ from act_widgets.widgets.stage import Stage
 from act_widgets.widgets.worker import worker_of
 
 from .cards import send, settle
-from .fits import LOOKED_AT, Fit, Flow, Steps, X, Y, network
+from .fits import LOOKED_AT, PATIENCE, Fit, Flow, Steps, X, Y, network
 from .screen import alert_of, text_of
 
+pytestmark = pytest.mark.usefixtures("no_old_data")
 HOOKS = {name: vars(keras.callbacks.CallbackList)[name] for name in following._AFTER}
 
 
@@ -85,7 +86,7 @@ def test_each_picture_is_of_the_step_that_it_names():
     seen = Seen(view)
     steps = Steps(is_enough=lambda: len(seen) >= 5)
     Fit(model, steps).finish()
-    assert seen.at_last.wait(60)
+    assert seen.at_last.wait(PATIENCE)
     assert len(seen) >= 5
     for step, array in seen.arrays.items():
         expected = aw.capture(steps.restored(step), LOOKED_AT, "norm")["norm"][0]
@@ -152,7 +153,7 @@ def test_showing_anew_takes_a_small_share_of_the_training():
     view = aw.FeatureMaps(aw.Session(model, LOOKED_AT))
     seen, ends = Seen(view), []
     Fit(model, Steps(lambda: len(seen) >= 12, lambda step: ends.append(time.monotonic()))).finish()
-    assert seen.at_last.wait(60)
+    assert seen.at_last.wait(PATIENCE)
     took = np.diff(ends)
     usual = np.median(took)
     # The first is shown at once; a step that was read after is longer by the time of the reading.
@@ -172,7 +173,7 @@ def test_evaluating_and_predicting_is_no_training():
     assert not view.session.source.moments()
     steps = Steps(lambda: len(seen) >= 2)
     Fit(model, steps, validation_data=(X, Y)).finish()
-    assert seen.at_last.wait(60)
+    assert seen.at_last.wait(PATIENCE)
     assert max(seen.arrays) <= len(steps.losses)
     view.close()
 
@@ -183,7 +184,7 @@ def test_several_steps_in_one_call_are_counted_one_by_one():
     seen = Seen(view)
     steps = Steps(lambda: len(seen) >= 3)
     Fit(model, steps).finish()
-    assert seen.at_last.wait(60)
+    assert seen.at_last.wait(PATIENCE)
     assert all(step % 4 == 0 for step in seen.arrays)
     for step, array in seen.arrays.items():
         expected = aw.capture(steps.restored(step // 4), LOOKED_AT, view.selection.layer)
@@ -228,21 +229,21 @@ def test_a_training_that_runs_already_is_followed():
     steps = Steps(done.is_set)
     begun = threading.Event()
     fit = Fit(model, steps, Steps(on_step=lambda step: begun.set()))
-    assert begun.wait(60)
+    assert begun.wait(PATIENCE)
     view = aw.FeatureMaps(aw.Session(model, LOOKED_AT))
     seen = Seen(view)
     until(lambda: len(seen) >= 2, fit)
     assert "since it is watched" in text_of(view._heading.value)
     done.set()
     fit.finish()
-    assert seen.at_last.wait(60)
+    assert seen.at_last.wait(PATIENCE)
     shows_the_model_now(view, model)
     view.close()
 
 
 def until(condition: Callable[[], bool], fit: Fit) -> None:
     """Wait for a condition while a training runs."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert fit.thread.is_alive()
         assert time.monotonic() < end
@@ -281,13 +282,13 @@ def test_after_a_training_that_broke_off_the_model_is_shown_as_it_is(error, is_r
         Steps(on_step=lambda step: begun.set()),
         Breaks(error, lambda: bool(views) and len(views[0]) >= 2),
     )
-    assert begun.wait(60)
+    assert begun.wait(PATIENCE)
     if is_running_before:
         open_view()
     fit.finish()
     assert fit.error is error
     (seen,) = views
-    assert seen.at_last.wait(60)
+    assert seen.at_last.wait(PATIENCE)
     shows_the_model_now(seen.view, model)
     seen.view.close()
 
@@ -352,7 +353,7 @@ def test_a_model_that_is_trained_as_a_part_of_another_is_followed():
     view = aw.FeatureMaps(aw.Session(inner, LOOKED_AT))
     seen = Seen(view)
     Fit(outer, Steps(lambda: len(seen) >= 3)).finish()
-    assert seen.at_last.wait(60)
+    assert seen.at_last.wait(PATIENCE)
     shows_the_model_now(view, inner)
     view.close()
 
@@ -364,7 +365,7 @@ def test_a_model_of_which_a_part_is_trained_is_followed():
     view = aw.FeatureMaps(aw.Session(model, LOOKED_AT))
     seen = Seen(view)
     Fit(part, Steps(lambda: len(seen) >= 3), y=np.zeros((64, 4))).finish()
-    assert seen.at_last.wait(60)
+    assert seen.at_last.wait(PATIENCE)
     shows_the_model_now(view, model)
     view.close()
 
@@ -375,7 +376,7 @@ def test_the_training_of_another_model_neither_shows_anything_nor_is_held_up():
     flow = Flow()
     fit = Fit(other, Steps(), **flow.options, steps_per_epoch=400)
     flow.close()
-    assert flow.waits.wait(60)
+    assert flow.waits.wait(PATIENCE)
     model.set_weights([w + 1 for w in model.get_weights()])
     assert view.session.activation("conv").shape == (3, 6, 6, 4)  # the other is in the middle of a step
     assert not step_of(view)
@@ -401,7 +402,7 @@ def test_a_model_of_keras_2_is_followed():
     fit = Fit(model, Stops())
     fit.finish()
     assert fit.error is None
-    assert seen.at_last.wait(60)
+    assert seen.at_last.wait(PATIENCE)
     shows_the_model_now(view, model)
     view.close()
 
@@ -423,7 +424,7 @@ def test_what_is_kept_is_shown_while_a_step_is_under_way(flow):
     maps, seen = explorer.views.feature_maps, Seen(explorer.views.feature_maps)
     fit = Fit(model, Steps(), **flow.options, steps_per_epoch=100)
     flow.close()
-    assert flow.waits.wait(60)
+    assert flow.waits.wait(PATIENCE)
     for trait, value in [("channel", 2), ("sample", 1), ("layer", "norm"), ("channel", 3), ("target", 1)]:
         setattr(explorer.selection, trait, value)  # what waited for the step would not come back
         assert maps.is_settled
@@ -507,7 +508,7 @@ def test_a_training_inside_a_callback_of_a_training():
     fit = Fit(model, Steps(lambda: len(seen) >= 3 and len(inner_seen) >= 2, train_other))
     fit.finish()
     assert fit.error is None
-    assert seen.at_last.wait(60)
+    assert seen.at_last.wait(PATIENCE)
     shows_the_model_now(view, model)
     shows_the_model_now(inner_view, other)
     for each in (view, inner_view):
@@ -526,7 +527,7 @@ def test_two_trainings_of_one_model_s_parts_at_once():
     for fit in fits:
         fit.finish()
         assert fit.error is None
-    assert seen.at_last.wait(60)
+    assert seen.at_last.wait(PATIENCE)
     shows_the_model_now(view, model)
     view.close()
 
@@ -537,7 +538,7 @@ def test_a_view_closed_while_it_waits_for_a_step(flow):
     view = aw.Predictions(session)
     fit = Fit(model, Steps(), **flow.options, steps_per_epoch=50)
     flow.close()
-    assert flow.waits.wait(60)
+    assert flow.waits.wait(PATIENCE)
     session.silenced = ("conv", (1,))  # takes the model
     assert "aw-busy" in view._busy.value
     view.close()

@@ -26,7 +26,7 @@ from act_widgets.sources.protocol import BackwardPass
 from .soak import TIMES
 from .zoo import batch, shaken
 
-EXAMPLES = 30 * TIMES
+EXAMPLES = 15 * TIMES
 few = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -22,6 +22,7 @@ from act_widgets.sources.norms import l2_norm
 
 from .trainings import KeepsWeights, data, network
 
+pytestmark = pytest.mark.usefixtures("no_old_data")
 X, Y = data()
 PROBE, TARGETS = X[:5], Y[:5]
 

@@ -20,6 +20,7 @@ import act_widgets as aw
 
 from .zoo import ZOO, arrays_of, batch, build, gradient_of
 
+pytestmark = pytest.mark.usefixtures("no_old_data")
 CALLS = {owner: owner.__call__ for owner in (keras.Layer, keras.Operation, type(tf.function(abs)))}
 
 

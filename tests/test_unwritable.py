@@ -18,6 +18,7 @@ from .records import about, assert_same, record, write
 from .trainings import data, network
 from .writers import WRITERS, events
 
+pytestmark = pytest.mark.usefixtures("no_old_data")
 X, Y = data()
 LAYERS = ("conv", "flat", "out")
 NOBODY = 65534

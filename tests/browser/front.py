@@ -22,7 +22,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 # on a machine that is busy with something else.
 PAGE_SECONDS = 120
 CELL_SECONDS = 300
-STATE_SECONDS = 60
+STATE_SECONDS = 180
 
 # Uncaught errors that are not ours, each with its reason: what is said, and from which script.
 ALLOWED_PAGE_ERRORS: tuple[str, ...] = (

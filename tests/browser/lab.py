@@ -37,12 +37,14 @@ ALLOWED_CONSOLE_ERRORS: tuple[str, ...] = (
 # Forgets a test's names and closes its widgets.
 CLEAN_UP = """
 def _clean_up():
-    import sys
+    import gc, sys
     if "ipywidgets" in sys.modules:
         from ipywidgets.widgets import widget
         for one in list(getattr(widget, "_instances", {}).values()):
             one.close()
     get_ipython().reset(new_session=False)
+    if "tensorflow" in sys.modules and not gc.get_freeze_count():
+        gc.freeze()  # what libraries made stays; the collection of each clean-up need not look at it
 _clean_up()
 """
 
