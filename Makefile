@@ -1,17 +1,19 @@
 # A fresh clone needs Python 3.10 or newer and make; the rest is fetched on first use.
 #   make lab      JupyterLab on notebooks/quickstart.ipynb, e.g. LAB_FLAGS="--no-browser --port=8890"
-#   make test     linters and all tests, as CI runs them
+#   make test     linters and tests, as CI runs them
 #   PYTHON=...    the interpreter to make .venv with
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: help lab test test-oldest soak lint format screenshots samples bench graphs test-models clean
+.PHONY: help lab test test-all test-oldest soak lint format screenshots samples bench graphs test-models clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 LAB_FLAGS ?=
 TEST_FLAGS ?=
 NOTEBOOK ?= notebooks/quickstart.ipynb
+# Three processes on two cores: one begins with the tests in the browser, and waits a lot.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # 2: errors only; else TensorFlow writes about the processor it found into the first cell.
@@ -34,8 +36,8 @@ help:
 lab: $(BIN)/.lab ## open JupyterLab on the quickstart notebook
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(LAB_FLAGS)
 
-test: lint $(BIN)/.chromium ## linters, then all tests, in three processes: one begins with the browser's, and waits a lot
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(TEST_FLAGS)
+test: lint $(BIN)/.chromium ## linters, then the tests
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TEST_FLAGS)
 
 lint: $(BIN)/.test ## style, types, direction of imports
 	$(BIN)/ruff check .
@@ -57,10 +59,11 @@ soak: $(BIN)/.chromium ## the tests of chance, ten times as long as in `make tes
 	ACT_WIDGETS_SOAK=10 $(BIN)/python -m pytest tests/test_killed.py tests/test_random_models.py \
 	  tests/test_cache.py tests/browser/test_random_walk.py
 
-test-models: $(BIN)/.test ## read models of every kind, and write docs/models.md; then the tests that `make test` samples
+test-all: $(BIN)/.chromium ## all tests, with the whole of each long list of which `make test` takes some
+	ACT_WIDGETS_ALL=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TEST_FLAGS)
+
+test-models: $(BIN)/.test ## read models of every kind, and write docs/models.md
 	$(BIN)/python scripts/model_table.py
-	ACT_WIDGETS_EVERY=1 $(BIN)/python -m pytest --numprocesses 2 tests/test_kinds.py tests/test_contract.py \
-	  tests/test_keras_layers.py tests/test_attribution_agrees.py
 
 screenshots: $(BIN)/.chromium ## draw the pictures of the README and of docs/views.md anew
 	$(BIN)/python scripts/screenshots.py

@@ -21,7 +21,7 @@ import act_widgets as aw
 
 from . import independent_attribution as by_hand
 from .independent_attribution import DECONVNET, GUIDED, PLAIN, Gates, convolve, multiply
-from .sample import sample
+from .some import some
 from .zoo import batch, shaken
 
 SIZES = (1, 2, 5)
@@ -274,7 +274,7 @@ def session(name: str, size: int, dtype: str = "float32") -> Any:
 
 
 models_and_sizes = pytest.mark.parametrize(
-    ("name", "size"), sample([(name, size) for name in MODELS for size in SIZES], 2)
+    ("name", "size"), some([(name, size) for name in MODELS for size in SIZES], 2)
 )
 
 

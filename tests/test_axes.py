@@ -17,6 +17,7 @@ from act_widgets.rendering.roles import choices, guess
 from act_widgets.tokens import Grid
 
 from .ranks import RANKS
+from .some import some
 from .zoo import ZOO, build
 
 # --- what is drawn ---
@@ -203,7 +204,7 @@ def test_what_is_offered_starts_with_the_guess_and_fits():
     assert Axes(("heads", "queries", "patches"), Grid(1, 4, 4), ATTENTION) in with_keys
 
 
-@pytest.mark.parametrize("name", [*RANKS, *ZOO])
+@pytest.mark.parametrize("name", some([*RANKS, *ZOO], 3))
 def test_of_every_layer_something_is_drawn_and_channels_are_what_the_layer_calls_so(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of masks that end

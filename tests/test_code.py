@@ -15,6 +15,7 @@ from act_widgets.widgets.worker import worker_of
 
 from .recordings import stripes
 from .screen import alert_of
+from .some import some
 
 VIEWS = sorted(
     name for name in dir(aw) if isinstance(kind := getattr(aw, name), type) and issubclass(kind, View)
@@ -83,7 +84,7 @@ def test_every_view_is_tested():
     }
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", some(VIEWS, 2))
 @pytest.mark.parametrize("changed", [False, True], ids=["as it begins", "changed"])
 def test_code_of_a_view_gives_its_numbers_and_its_picture(digits, name, changed):
     session = opened(digits)
@@ -212,7 +213,7 @@ def test_code_of_the_explorer_opens_it_as_it_is(digits):
         one.close()
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", some(VIEWS, 2))
 def test_code_of_a_view_of_a_recording_shows_its_step(name):
     recording = stripes().recording()
     session = aw.Session(recording)

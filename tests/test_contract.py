@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from act_widgets import testing
-from tests.sample import sample
+from tests.some import some
 from tests.zoo import ZOO, batch, build
 
 
-@pytest.mark.parametrize("name", sample(ZOO, 3))
+@pytest.mark.parametrize("name", some(ZOO, 4))
 def test_every_kind_of_model_keeps_the_contract(name):
     assert set(testing.check_model(*build(name))) == {testing.name_of(check) for check in testing.CHECKS}
 

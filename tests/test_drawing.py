@@ -22,6 +22,7 @@ from act_widgets.widgets.worker import worker_of
 from .cards import pick
 from .ranks import RANKS, decoder, film, flat_picture, recurrent, signal, vectors, vision_transformer, volume
 from .screen import alert_of, text_of
+from .some import some
 from .zoo import batch, shaken
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}
@@ -350,7 +351,7 @@ def test_masked_attention_says_so_and_shows_nothing_where_nothing_may_be_seen():
 # --- all of them ---
 
 
-@pytest.mark.parametrize("name", RANKS)
+@pytest.mark.parametrize("name", some(RANKS, 2))
 def test_every_layer_is_drawn_and_gives_a_picture(name):
     model, x = RANKS[name]()
     session = aw.Session(model, x)

@@ -22,6 +22,7 @@ from act_widgets.widgets.worker import worker_of
 from . import zoo
 from .exported import Page
 from .screen import text_of
+from .some import some
 
 LAYERS = keras.layers
 ROOMY = 50_000_000
@@ -172,7 +173,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", some(MODELS, 2))
 def test_the_size_is_kept_whatever_it_is(name, tmp_path):
     model, inputs = MODELS[name]()
     explorer = aw.explore(model, inputs)
@@ -277,7 +278,7 @@ def test_plans_go_from_full_to_poor():
 # --- histograms of many channels at once ---
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", some(range(20), 4))
 def test_counts_of_many_rows_are_those_of_each(seed):
     rng = np.random.default_rng(seed)
     makers = (

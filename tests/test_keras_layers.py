@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from .keras_layers import CLASSES, LAYERS, NOT_IN_A_MODEL
-from .sample import sample
+from .some import some
 from .zoo import arrays_of
 
 
@@ -15,7 +15,7 @@ def test_every_layer_class_of_keras_is_listed_once():
     assert set(LAYERS) | set(NOT_IN_A_MODEL) == set(CLASSES)
 
 
-@pytest.mark.parametrize("name", sample(LAYERS, 5))
+@pytest.mark.parametrize("name", some(LAYERS, 5))
 def test_the_model_around_a_layer_computes_the_same_twice(name):
     model, inputs = LAYERS[name]()
     assert type(model.get_layer("layer")).__name__ == name

@@ -18,7 +18,7 @@ from .records import assert_same, record
 from .soak import TIMES
 from .writers import WRITERS, events
 
-ROUNDS, TRAININGS = 4 * TIMES, 2 * TIMES
+ROUNDS, TRAININGS = 3 * TIMES, TIMES
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from act_widgets.sources import open_source
 from act_widgets.sources.replay import Replay
 from tests import independent, keras_records, kinds, zoo
 from tests.graphviz import assert_drawn
-from tests.sample import sample
+from tests.some import some
 from tests.written_edges import written
 
 unhandled = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -38,7 +38,7 @@ REPLAYED = {
     "another_thread_inside",
 }
 
-KINDS = sample(kinds.KINDS, 4)
+KINDS = some(kinds.KINDS, 6)
 each_kind = pytest.mark.parametrize("kind", KINDS, indirect=True)
 each_model = pytest.mark.parametrize("kind", [*zoo.ZOO, *KINDS], indirect=True)
 
@@ -85,7 +85,7 @@ def test_graphviz_draws_every_kind(kind):
 
 
 @unhandled
-@pytest.mark.parametrize("kind", [kind for kind in sample(KINDS, 2) if kind != "very_deep"], indirect=True)
+@pytest.mark.parametrize("kind", [kind for kind in some(KINDS, 2) if kind != "very_deep"], indirect=True)
 def test_every_kind_keeps_the_contract(kind):
     name, model, inputs = kind
     exempt, _ = kinds.EXEMPT.get(name, (None, ""))

@@ -25,6 +25,7 @@ from act_widgets.widgets.worker import worker_of
 from .cards import send, settle
 from .fits import LOOKED_AT, PATIENCE, Fit, Flow, Steps, X, Y, network
 from .screen import alert_of, text_of
+from .some import some
 
 pytestmark = pytest.mark.usefixtures("no_old_data")
 HOOKS = {name: vars(keras.callbacks.CallbackList)[name] for name in following._AFTER}
@@ -123,7 +124,7 @@ def losses(look: Callable[[keras.Model], Callable[[], None]] | None, **compiled)
     return steps.losses
 
 
-@pytest.mark.parametrize("compiled", [{}, {"run_eagerly": True}, {"jit_compile": True}], ids=str)
+@pytest.mark.parametrize("compiled", some([{}, {"run_eagerly": True}, {"jit_compile": True}], 3), ids=str)
 def test_the_losses_are_those_of_the_same_training_alone(compiled):
     shown = []
 

@@ -29,7 +29,7 @@ def test_a_network_of_keras_applications():
 
 
 def test_layers():
-    recurrent = row_of("LSTM", LAYERS["LSTM"])
+    recurrent = row_of("SimpleRNN", LAYERS["SimpleRNN"])
     assert recurrent.hidden == 1 and recurrent.remarks == ["hidden: made in each time step"]
     cells = row_of("Discretization", LAYERS["Discretization"]).cells()
     assert cells[4:] == ["yes", "—", "the output is no real number"]

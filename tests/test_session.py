@@ -11,6 +11,7 @@ from keras import layers
 
 import act_widgets as aw
 
+from .some import some
 from .zoo import ZOO, arrays_of, batch, build, digits
 
 
@@ -110,7 +111,7 @@ def test_a_small_budget_costs_passes_but_no_correctness(session, budget):
     assert small.stats()["forward_passes"] > session.stats()["forward_passes"] == 1
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", some(ZOO, 3))
 def test_blocks_of_one_sample_join_to_the_whole_batch(name):
     model, x = build(name)
     whole, blocks = aw.Session(model, x), aw.Session(model, x, cache_bytes=1)

@@ -22,6 +22,7 @@ from act_widgets.widgets.worker import worker_of
 from tests import zoo
 from tests.browser.hostile import INJECTED, LABELS, MODEL, TOO_WIDE, opened
 from tests.screen import text_of
+from tests.some import some
 
 LAYER = "block2_relu2"
 PIXELS = """canvas => {
@@ -477,7 +478,9 @@ def test_the_keyboard_walks_through_nested_models_in_the_graph(browser, tmp_path
     opened.close()
 
 
-@pytest.mark.parametrize("name", ["convolution_1d", "convolution_3d", "one_unit", "regression", "attention"])
+@pytest.mark.parametrize(
+    "name", some(["convolution_1d", "convolution_3d", "one_unit", "regression", "attention"], 2)
+)
 def test_lines_numbers_volumes_and_heads_are_drawn(browser, tmp_path, name):
     opened = aw.explore(*getattr(zoo, name)())
     session = opened.session

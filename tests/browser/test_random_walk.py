@@ -61,7 +61,7 @@ AGREES = """{
 def test_many_choices_in_a_row_leave_every_view_agreeing_with_the_selection(page: Lab):
     lab, chance = page, random.Random(0)
     used = [choose_something(lab, chance) for _ in range(STEPS)]
-    assert used.count(True) > 0.9 * STEPS
+    assert used.count(True) > 0.8 * STEPS
     settle(lab)
     told = lab.value(AGREES)
     assert [(name, found) for name, (agrees, _, found) in told.items() if not agrees] == []
