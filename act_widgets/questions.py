@@ -244,7 +244,7 @@ class Questions:
     def perturbation_curve(
         self,
         result: Attribution,
-        sample: int = 0,
+        sample: int | None = None,
         *,
         kind: str = "deletion",
         steps: int = 20,
@@ -257,9 +257,9 @@ class Questions:
         Parameters
         ----------
         result : Attribution
-            Maps of this session: of the whole batch, or of this sample alone.
-        sample : int
-            Number of the sample in the batch.
+            Maps of this session: of the whole batch, or of one sample alone.
+        sample : int, optional
+            Number of the sample in the batch; the first that there is a map of if left out.
         kind : str
             ``"deletion"``: the most important positions are covered first. ``"insertion"``: they are
             uncovered first.
@@ -273,16 +273,22 @@ class Questions:
         Curve
             ``.shares`` of the positions and ``.scores``, probabilities where the model gives them, both
             ``(steps + 1,)``, and the ``.area`` under it (Petsiuk et al. 2018).
+
+        Raises
+        ------
+        InputError
+            If there is no map of the sample, or another argument is not as described.
         """
         *_, curve = self.curve_steps(result, sample, kind, steps, fill)
         return curve
 
     def curve_steps(
-        self, result: Attribution, sample: int, kind: str, steps: int = 20, fill: float | None = None
+        self, result: Attribution, sample: int | None, kind: str, steps: int = 20, fill: float | None = None
     ) -> Iterator[Curve]:
         """Yield the curve as it comes to be; for parameters see `perturbation_curve`."""
         method = METHODS[checked_maps(result, self.batch_size).method]
-        yield from self._in_steps(lambda reader: curve_of(reader, method, result, sample, kind, steps, fill))
+        chosen = result.samples[0] if sample is None else sample
+        yield from self._in_steps(lambda reader: curve_of(reader, method, result, chosen, kind, steps, fill))
 
     def _in_steps(self, begin: Callable[[Reader], Iterator[_Part]]) -> Iterator[_Part]:
         """Yield the parts of work; weights that change between them end the work in an error."""

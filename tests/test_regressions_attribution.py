@@ -278,6 +278,27 @@ def test_a_curve_is_drawn_for_a_map_on_the_grid_of_tokens(method):
     np.testing.assert_allclose(curve.scores[0], session.predictions(1)[1], **CLOSE)
 
 
+def test_a_curve_is_that_of_the_sample_whose_map_it_follows():
+    # Each picture has one light, and the score is the sum: with its light it is gone.
+    lights = np.zeros((3, 2, 2, 1), "float32")
+    lights[range(3), (0, 0, 1), (0, 1, 0)] = 1
+    given = keras.Input((2, 2, 1), name="image")
+    session = aw.Session(keras.Model(given, layers.Lambda(lambda t: tf.reduce_sum(t, [1, 2]))(given)), lights)
+    gone_at_once = {"kind": "deletion", "steps": 4, "fill": 0.0}
+
+    alone = session.attribution("gradient_x_input", sample=2)
+    assert alone.samples == (2,)
+    np.testing.assert_array_equal(session.perturbation_curve(alone, **gone_at_once).scores, [1, 0, 0, 0, 0])
+    with pytest.raises(aw.InputError, match="sample=1, with the map of sample 2"):
+        session.perturbation_curve(alone, 1)
+
+    together = session.attribution("gradient_x_input")
+    assert together.samples == (0, 1, 2)
+    for sample in together.samples:
+        curve = session.perturbation_curve(together, sample, **gone_at_once)
+        np.testing.assert_array_equal(curve.scores, [1, 0, 0, 0, 0])
+
+
 def test_a_map_that_is_flat_favours_no_place_in_its_curves():
     # The score is the mean of the first rows alone, so what a curve does tells where positions go first.
     first_rows = np.zeros((16, 16, 1), np.float32)

@@ -209,6 +209,7 @@ def _attribution(
         completeness=None if completeness is None else np.array([completeness], np.float32),
         spread=None if spread is None else folded(spread)[None],
         reasons=(reason,),
+        samples=(question.sample,),
     )
 
 

@@ -47,6 +47,8 @@ class Attribution:
         that.
     spread : ndarray or None
         SmoothGrad: the standard error of `values`, of the same shape.
+    samples : tuple of int
+        Numbers of the samples in the batch that was explained, one for each map.
     """
 
     maps: np.ndarray
@@ -63,6 +65,7 @@ class Attribution:
     completeness: np.ndarray | None = None
     spread: np.ndarray | None = None
     reasons: tuple[str | None, ...] = (None,)
+    samples: tuple[int, ...] = (0,)
 
     def __repr__(self) -> str:
         return (
@@ -143,6 +146,7 @@ def joined(parts: Sequence[Attribution], target: int | Target | tuple[int, ...])
         completeness=np.concatenate(completeness) if completeness else None,
         spread=np.concatenate(spread) if spread else None,
         reasons=tuple(reason for part in parts for reason in part.reasons),
+        samples=tuple(sample for part in parts for sample in part.samples),
     )
 
 

@@ -120,13 +120,24 @@ def curve_of(
     fill: float | None,
 ) -> Iterator[Curve]:
     """Yield the curve of one sample's map, made by `method`, over the input that the map lies on."""
-    at = reader.check_sample(sample) if len(result.maps) > 1 else 0
+    at = _place_of(result, reader.check_sample(sample))
     target = result.target[at] if isinstance(result.target, tuple) else result.target
     found = question_of(reader, method, result.layer, target, None, sample)
     grid = token_grid(reader, found.tap)
     shown = replace(found, explained=explained(reader, target, None, PROBABILITIES), grid=grid)
     site = shown.at_input if method.place == LAYER or grid else shown
     return perturbation_curve(site, result.maps[at], kind, steps, fill)
+
+
+def _place_of(result: Attribution, sample: int) -> int:
+    """Return which of the maps is that of a sample, or raise an `InputError`."""
+    if sample in result.samples:
+        return result.samples.index(sample)
+    raise InputError(
+        f"A curve covers a sample in the order of its own map. Received: sample={sample}, with the map of "
+        f"sample {result.samples[0]}. Expected: sample={result.samples[0]}, or the map of the other: "
+        f"attribution(..., sample={sample})."
+    )
 
 
 def _order(values: np.ndarray) -> np.ndarray:
