@@ -55,9 +55,9 @@ test-oldest: ## the tests without a browser, on the oldest versions that pyproje
 	.venv-oldest/bin/python -m pip install --quiet --editable '.[samples,umap,tensorboard,zarr,prometheus]' $(OLDEST)
 	.venv-oldest/bin/python -m pytest -W default $(OLDEST_TESTS)
 
-soak: $(BIN)/.chromium ## the tests of chance, ten times as long as in `make test`
-	ACT_WIDGETS_SOAK=10 $(BIN)/python -m pytest tests/test_killed.py tests/test_random_models.py \
-	  tests/test_cache.py tests/browser/test_random_walk.py
+soak: $(BIN)/.chromium ## the tests of chance with new examples, the long ones ten times as long as in `make test`
+	ACT_WIDGETS_SOAK=10 $(BIN)/python -m pytest tests/test_killed.py tests/test_random_models.py tests/test_cache.py \
+	  tests/test_axes.py tests/test_graph_blocks.py tests/test_pictures.py tests/test_range.py tests/browser/test_random_walk.py
 
 test-all: $(BIN)/.chromium ## all tests, with the whole of each long list of which `make test` takes some
 	ACT_WIDGETS_ALL=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TEST_FLAGS)

@@ -21,8 +21,10 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # Tests never use a GPU, so that they say the same everywhere.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-# No deadline: a busy machine is no fault. In CI the same examples every time, elsewhere new ones.
-settings.register_profile("act_widgets", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+# No deadline: a busy machine is no fault. The same examples every time; `make soak` draws new ones.
+settings.register_profile(
+    "act_widgets", deadline=None, derandomize="ACT_WIDGETS_SOAK" not in os.environ, print_blob=True
+)
 settings.load_profile("act_widgets")
 
 

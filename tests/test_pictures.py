@@ -106,7 +106,8 @@ def test_a_colour_tells_the_value_to_half_a_level(values):
     scale = finite_scale(values)
     step = (scale.high - scale.low) / (LEVELS - 1)
     back = scale.low + quantised(values, scale) * step
-    assert (np.abs(back - values) <= step * 0.501 + np.abs(values).max() * 1e-5).all()
+    exact = values.astype(float)  # a share of the smallest float32 is none
+    assert (np.abs(back - exact) <= step * 0.501 + np.abs(exact).max() * 1e-5).all()
 
 
 # --- palettes and PNG ---
