@@ -140,6 +140,11 @@ class LayerAxes(HasTraits):
         others = tuple(place for place in self.places if place[0] != role)
         self.places = (*others, (role, index, length))
 
+    def take(self, others: LayerAxes) -> None:
+        """Choose for each layer what was chosen in another session of such a model."""
+        self.chosen = others.chosen
+        self.settle()
+
     def settle(self) -> None:
         """Forget what was guessed for another reader, and what was chosen for layers that have other axes."""
         self._guessed, self._attention, self._current = {}, {}, {}

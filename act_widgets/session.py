@@ -217,9 +217,11 @@ class Session(Questions, ThroughTime, HasTraits):
             If the model can't be traced, and is one of Keras 2 or does not read its weights as Keras does.
         """
         source = self.source.shuffled(self.reader.inputs, seed)
-        return Session(
+        other = Session(
             source, self.inputs, labels=self.labels, cache_bytes=self._budget, training=self.training
         )
+        other.axes.take(self.axes)
+        return other
 
     def refresh(self) -> None:
         """Forget what is known of the model, its trace too, and draw every view anew.

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 import act_widgets as aw
+from act_widgets.widgets.worker import worker_of
 from tests import kinds, ranks, zoo
 from tests.zoo import batch, shaken
 
@@ -276,6 +277,24 @@ def test_a_curve_is_drawn_for_a_map_on_the_grid_of_tokens(method):
     curve = session.perturbation_curve(found, 1, steps=4)
     assert np.isfinite(curve.scores).all()
     np.testing.assert_allclose(curve.scores[0], session.predictions(1)[1], **CLOSE)
+
+
+def test_a_map_with_shuffled_weights_has_the_axes_that_were_chosen():
+    model, images, _ = aw.samples.digits()
+    session = aw.Session(model, images[:2])
+    session.axes["image"] = "channels × height × width"
+    for method in ("gradient_x_input", "occlusion"):
+        maps, shuffled = (s.attribution(method, target=8).maps for s in (session, session.shuffled()))
+        assert maps.shape == shuffled.shape == (2, 8, 1)
+        assert np.abs(maps - shuffled).max() > 0
+
+    panel = aw.TrustPanel(session)
+    panel.session.selection.method = "gradient_x_input"
+    panel.checks = ["Shuffled weights"]
+    assert worker_of(session).wait()
+    assert panel._alert.value == ""
+    assert "Correlation with the map with all weights shuffled" in panel._under.value
+    panel.close()
 
 
 def test_a_curve_is_that_of_the_sample_whose_map_it_follows():
